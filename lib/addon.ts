@@ -7,10 +7,33 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { type ErrorCode, errorCodes, OctensorError } from './errors.js';
 import type { Isa } from './isa.js';
+import type { TypedArray } from './typed-array.js';
 
 declare const nativeMatrix: unique symbol;
 /** A weight matrix packed for one kernel; freed by the garbage collector. */
 export type NativeMatrix = { readonly [nativeMatrix]: true };
+
+declare const nativeProgram: unique symbol;
+/** Prepared steps; freed by `release` or the garbage collector. Runs keep what they use of it. */
+export type NativeProgram = { readonly [nativeProgram]: true };
+
+declare const nativeRun: unique symbol;
+/** The memory of one run of a program at a time; freed by `release` or the garbage collector. */
+export type NativeRun = { readonly [nativeRun]: true };
+
+/** One step: `kind` is a line of native/ops/steps.cc, the file that makes it lists its fields. A flag is 0 or 1. */
+export interface NativeStep {
+  readonly kind: string;
+  readonly fields: Readonly<Record<string, number | TypedArray>>;
+}
+
+export interface NativeProgramInfo {
+  /** What each step runs on. */
+  readonly kernels: readonly string[];
+  /** Of weights, tables and constants; and of one run. */
+  readonly sizeBytes: number;
+  readonly runBytes: number;
+}
 
 /** Codes shared with native/binding. */
 export const numericsCodes = { tflite: 0, single: 1, onnx: 2 } as const;
@@ -54,6 +77,28 @@ export interface Addon {
     min: number,
     max: number,
   ): void;
+  /** Offsets of values are below `valueBytes`; what steps place at -1 - offset is in `constants`. All arrays are copied. */
+  createProgram(
+    isa: Isa,
+    threads: number,
+    valueBytes: number,
+    constants: Uint8Array,
+    steps: readonly NativeStep[],
+  ): NativeProgram;
+  describeProgram(program: NativeProgram): NativeProgramInfo;
+  createRun(program: NativeProgram): NativeRun;
+  /** Copies bytes between an array and the run's values. */
+  writeRun(run: NativeRun, offset: number, from: TypedArray): void;
+  readRun(run: NativeRun, offset: number, to: TypedArray): void;
+  /** Runs the steps from `first` to before `last`; returns the step before which `cancelRun` stopped it, else `last`. */
+  runSteps(run: NativeRun, first: number, last: number, profile: boolean): number;
+  /** The same in the background. Until the promise is settled nothing but `cancelRun` and `release` may use the run. */
+  startSteps(run: NativeRun, first: number, last: number, profile: boolean): Promise<number>;
+  cancelRun(run: NativeRun): void;
+  /** Microseconds of each step in the last run with `profile`. */
+  runProfile(run: NativeRun): Float64Array;
+  /** Frees memory once what uses it is over. */
+  release(handle: NativeProgram | NativeRun): void;
   /** Runs register-only multiply-accumulates of an ISA for at least `milliseconds`: 8-bit multiply-accumulates per second. */
   measurePeak(isa: Isa, milliseconds: number): number;
   /** Reads a buffer of so many bytes again and again for at least `milliseconds`: bytes per second. */
@@ -61,8 +106,23 @@ export interface Addon {
 }
 
 /** What native/binding exports as `abi`; raised with every change of the interface above. */
-const expectedAbi = 1;
-const functionNames = ['packMatrix', 'gemm', 'measurePeak', 'measureReadBandwidth'] as const;
+const expectedAbi = 2;
+const functionNames = [
+  'packMatrix',
+  'gemm',
+  'createProgram',
+  'describeProgram',
+  'createRun',
+  'writeRun',
+  'readRun',
+  'runSteps',
+  'startSteps',
+  'cancelRun',
+  'runProfile',
+  'release',
+  'measurePeak',
+  'measureReadBandwidth',
+] as const;
 
 const packageRoot = fileURLToPath(new URL('..', import.meta.url)); // this file is dist/addon.js
 const require = createRequire(import.meta.url);

@@ -1,5 +1,5 @@
 /** `octensor/gemm`: 8-bit matrix multiplication by itself. */
-export { type CpuInfo, cpuInfo } from './gemm/cpu-info.js';
+export { type CpuInfo, cpuInfo } from './cpu-info.js';
 export { type GemmOptions, gemm } from './gemm/gemm.js';
 export { PackedMatrix, type PackOptions } from './gemm/packed-matrix.js';
 export { type GemmReferenceOptions, gemmReference } from './gemm/reference.js';

@@ -1,6 +1,7 @@
 /** `octensor`. */
+
+export { type CpuInfo, cpuInfo } from './cpu-info.js';
 export { type ErrorCode, OctensorError } from './errors.js';
-export { type CpuInfo, cpuInfo } from './gemm/cpu-info.js';
 export type { Attribute, Attributes, Dim, Graph, Node, State, Value } from './graph/graph.js';
 export type { Isa } from './isa.js';
 export { loadModel } from './model.js';

@@ -1,17 +1,16 @@
 /** A model that is ready to run. */
-
-import type { Values } from './backends/backend.js';
-import { copyTensor, referenceBackend } from './backends/reference.js';
+import { type Backend, copyTensor, type RunOptions, type Values } from './backends/backend.js';
 import { OctensorError } from './errors.js';
 import type { Graph, Value } from './graph/graph.js';
 import { loadGraph } from './model.js';
 import type { Operand } from './ops/op.js';
 import type { Step } from './plan/plan.js';
 import type { QParams } from './quant/qparams.js';
-import { checkFeeds, checkFetches } from './session/feeds.js';
+import { checkFeeds, checkFetches, checkOutputs } from './session/feeds.js';
 import {
   checkRunOptions,
   checkSessionOptions,
+  chooseBackend,
   type SessionOptions,
   type SessionRunOptions,
   throwIfAborted,
@@ -38,12 +37,12 @@ export interface Intermediate {
   readonly op: string;
 }
 
-/** One run, checked and with its inputs copied. */
+/** One run, checked. */
 interface Call {
   readonly planned: PlannedProgram;
   readonly feeds: Values;
   readonly fetches: readonly string[];
-  readonly signal: AbortSignal | undefined;
+  readonly options: RunOptions;
   readonly profile: ProfileEntry[] | undefined;
 }
 
@@ -53,7 +52,10 @@ export class InferenceSession {
   readonly inputs: readonly ValueInfo[];
   readonly outputs: readonly ValueInfo[];
   readonly #graph: Graph;
+  readonly #backend: Backend;
   readonly #programs: Programs;
+  /** Programs in which every value exists, made when somebody asks for them. */
+  #openPrograms: Programs | undefined;
   /** Of each state, by the name of its current value. */
   #states: Values;
   #profile: readonly ProfileEntry[] = [];
@@ -62,9 +64,10 @@ export class InferenceSession {
   #last: Promise<unknown> = Promise.resolve();
   #isReleased = false;
 
-  private constructor(graph: Graph) {
+  private constructor(graph: Graph, backend: Backend) {
     this.#graph = graph;
-    this.#programs = new Programs(graph, referenceBackend);
+    this.#backend = backend;
+    this.#programs = new Programs(graph, backend, { fuse: true });
     this.#states = initialStates(graph);
     this.inputNames = [...graph.inputs];
     this.outputNames = [...graph.outputs];
@@ -80,9 +83,10 @@ export class InferenceSession {
     checkSessionOptions(options);
     const { numerics, format, signal } = options;
     throwIfAborted(signal, 'create');
+    const backend = chooseBackend(options);
     const graph = isGraph(model) ? model : await loadGraph(model, { format, signal });
     throwIfAborted(signal, 'create');
-    return new InferenceSession(numerics === undefined ? graph : { ...graph, numerics });
+    return new InferenceSession(numerics === undefined ? graph : { ...graph, numerics }, backend);
   }
 
   /**
@@ -91,9 +95,7 @@ export class InferenceSession {
    */
   async run(feeds: Readonly<Record<string, Tensor>>, options: SessionRunOptions = {}): Promise<Record<string, Tensor>> {
     const call = this.#prepare(feeds, options);
-    return this.#track(async () =>
-      this.#finish(call, await call.planned.program.run(this.#withStates(call), this.#watch(call))),
-    );
+    return this.#track(async () => this.#finish(call, await call.planned.program.run(this.#withStates(call), call.options)));
   }
 
   /** As `run`, but blocks until it is done. ERR_OPTION where a model with states is running already. */
@@ -102,17 +104,18 @@ export class InferenceSession {
     if (this.#graph.states.length > 0 && this.#running.size > 0) {
       throw new OctensorError('ERR_OPTION', 'runSync: a run of this model, which has states, is not over');
     }
-    return this.#finish(call, call.planned.program.runSync(this.#withStates(call), this.#watch(call)));
+    return this.#finish(call, call.planned.program.runSync(this.#withStates(call), call.options));
   }
 
   /** Every value that a node computes, by name, in order. States are read and left as they are. */
   async intermediates(feeds: Readonly<Record<string, Tensor>>): Promise<Map<string, Intermediate>> {
-    const call = this.#prepare(feeds, {});
+    this.#openPrograms ??= new Programs(this.#graph, this.#backend, { fuse: false });
+    const call = this.#prepare(feeds, {}, this.#openPrograms);
     const found = new Map<string, Tensor>();
-    const onStep = (step: Step, outputs: readonly Tensor[]): void => {
-      for (const [i, { name }] of step.outputs.entries()) found.set(name, copyTensor(outputs[i]!));
+    const onValues = (step: Step, outputs: readonly Tensor[]): void => {
+      for (const [i, { name }] of step.outputs.entries()) found.set(name, outputs[i]!);
     };
-    await this.#track(() => call.planned.program.run(this.#withStates(call), { onStep }));
+    await this.#track(() => call.planned.program.run(this.#withStates(call), { onValues }));
     const { operands } = call.planned.plan;
     return new Map(
       this.#graph.nodes.flatMap(({ name: node, op, outputs }) =>
@@ -143,30 +146,27 @@ export class InferenceSession {
     this.#isReleased = true;
     await Promise.allSettled(this.#running);
     this.#programs.release();
+    this.#openPrograms?.release();
   }
 
-  #prepare(feeds: Readonly<Record<string, Tensor>>, options: SessionRunOptions): Call {
+  #prepare(feeds: Readonly<Record<string, Tensor>>, options: SessionRunOptions, programs = this.#programs): Call {
     if (this.#isReleased) throw new OctensorError('ERR_OPTION', 'the session was released');
     checkRunOptions(options);
-    const { signal, profile = false } = options;
+    const { signal, outputs } = options;
     const fetches = checkFetches(this.outputNames, options.fetches);
     const checked = checkFeeds(this.inputs, feeds);
     throwIfAborted(signal, 'run');
-    const planned = this.#programs.get(new Map([...checked].map(([name, { dims }]) => [name, dims])));
-    const own = new Map([...checked].map(([name, tensor]) => [name, copyTensor(tensor)]));
-    return { planned, feeds: own, fetches, signal, profile: profile ? [] : undefined };
+    const planned = programs.get(checked);
+    const into = outputs && checkOutputs(planned.plan, fetches, checked, outputs);
+    const profile: ProfileEntry[] | undefined = options.profile ? [] : undefined;
+    const onTime = profile && ((step: Step, microseconds: number) => profile.push(profileEntry(planned, step, microseconds)));
+    // Where runs take turns, this one may begin after the caller has changed its feeds.
+    const own = this.#states.size === 0 ? checked : new Map([...checked].map(([name, tensor]) => [name, copyTensor(tensor)]));
+    return { planned, feeds: own, fetches, options: { signal, into, onTime }, profile };
   }
 
   #withStates({ feeds }: Call): Values {
     return this.#states.size === 0 ? feeds : new Map([...feeds, ...this.#states]);
-  }
-
-  #watch({ signal, profile }: Call) {
-    const onStep = (step: Step, _: unknown, microseconds: number): void => {
-      const { node, macs } = step;
-      profile?.push({ node: node.name, op: node.op, kernel: referenceBackend.kernelOf(step), microseconds, macs });
-    };
-    return { signal, onStep: profile && onStep };
   }
 
   #finish({ fetches, profile }: Call, results: Values): Record<string, Tensor> {
@@ -189,6 +189,11 @@ export class InferenceSession {
       this.#running.delete(running);
     }
   }
+}
+
+function profileEntry({ program }: PlannedProgram, step: Step, microseconds: number): ProfileEntry {
+  const { node, macs } = step;
+  return { node: node.name, op: node.op, kernel: program.kernelOf(step), microseconds, macs };
 }
 
 function initialStates({ states }: Graph): Values {

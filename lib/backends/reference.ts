@@ -1,14 +1,12 @@
 /** Runs a plan step by step with the operators' own definitions: the specification of what every other backend computes. */
 import { setImmediate } from 'node:timers/promises';
-import { OctensorError } from '../errors.js';
 import { nodeError } from '../ops/op.js';
 import type { Plan, Step } from '../plan/plan.js';
-import { Tensor } from '../tensor.js';
-import type { Backend, Program, RunOptions, Values } from './backend.js';
+import type { Tensor } from '../tensor.js';
+import { aborted, type Backend, copyTensor, type Program, type RunOptions, type Values } from './backend.js';
 
 export const referenceBackend: Backend = {
   name: 'reference',
-  kernelOf: () => 'reference',
   compile: (plan) => new ReferenceProgram(plan),
 };
 
@@ -21,7 +19,8 @@ class ReferenceProgram implements Program {
 
   /** The event loop turns between steps, so that it never waits for longer than one. */
   async run(feeds: Values, options: RunOptions = {}): Promise<Values> {
-    const execution = this.#execute(feeds, options);
+    const own = new Map([...feeds].map(([name, tensor]) => [name, copyTensor(tensor)]));
+    const execution = this.#execute(own, options);
     for (;;) {
       const { done, value } = execution.next();
       if (done) return value;
@@ -37,17 +36,22 @@ class ReferenceProgram implements Program {
     }
   }
 
+  kernelOf(): string {
+    return 'reference';
+  }
+
   release(): void {}
 
   /** Pauses after each step; returns the plan's outputs. */
-  *#execute(feeds: Values, { signal, onStep }: RunOptions): Generator<void, Values, void> {
+  *#execute(feeds: Values, { signal, into, onValues, onTime }: RunOptions): Generator<void, Values, void> {
     const { steps, outputs } = this.#plan;
     const values = new Map(feeds);
     for (const step of steps) {
       if (signal?.aborted) throw aborted(step, signal);
       const start = performance.now();
-      const results = runStep(step, values);
-      onStep?.(step, results, (performance.now() - start) * 1000);
+      const results = runOnReference(step, (name) => values.get(name)!);
+      onTime?.(step, (performance.now() - start) * 1000);
+      onValues?.(step, results.map(copyTensor));
       for (const [i, operand] of step.outputs.entries()) values.set(operand.name, results[i]!);
       for (const name of step.lastReads) values.delete(name);
       yield;
@@ -56,14 +60,17 @@ class ReferenceProgram implements Program {
       outputs.map(({ name, constant }) => {
         // What no step computed is a constant or an input, which stay ours.
         const known = constant ?? feeds.get(name);
+        const given = into?.get(name);
+        if (given !== undefined) return [name, fill(given, known ?? values.get(name)!)];
         return [name, known === undefined ? values.get(name)! : copyTensor(known)];
       }),
     );
   }
 }
 
-function runStep(step: Step, values: Values): readonly Tensor[] {
-  const data = step.inputs.map((operand) => operand && (operand.constant ?? values.get(operand.name)!));
+/** The outputs of one step. `tensorOf` gives the inputs that are no constants. */
+export function runOnReference(step: Step, tensorOf: (name: string) => Tensor): readonly Tensor[] {
+  const data = step.inputs.map((operand) => operand && (operand.constant ?? tensorOf(operand.name)));
   const results = step.op.run({ ...step, data });
   for (const [i, { name, type, dims }] of step.outputs.entries()) {
     const tensor = results[i];
@@ -74,12 +81,7 @@ function runStep(step: Step, values: Values): readonly Tensor[] {
   return results;
 }
 
-export function copyTensor({ type, data, dims }: Tensor): Tensor {
-  // The `slice` of a Buffer, which is a Uint8Array too, is no copy.
-  return new Tensor(type, data instanceof Uint8Array ? new Uint8Array(data) : data.slice(), dims);
-}
-
-function aborted({ node }: Step, { reason }: AbortSignal): OctensorError {
-  const message = `run: aborted before node ${JSON.stringify(node.name)} (${node.op})`;
-  return new OctensorError('ERR_ABORTED', message, { cause: reason });
+function fill(target: Tensor, from: Tensor): Tensor {
+  (target.data as Float32Array).set(from.data as Float32Array);
+  return target;
 }

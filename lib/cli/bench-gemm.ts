@@ -2,7 +2,7 @@
 import { cpus } from 'node:os';
 import type { Command } from 'commander';
 import { loadAddon } from '../addon.js';
-import { cpuInfo, selectIsa } from '../gemm/cpu-info.js';
+import { cpuInfo, selectIsa } from '../cpu-info.js';
 import { type Isa, isas } from '../isa.js';
 import { allNumerics, type Numerics } from '../quant/requant.js';
 import { list, oneOf, positiveInteger, type Shape, shape } from './arguments.js';

@@ -6,7 +6,7 @@
  * every variant runs one batch, and each batch is set against the peak measured right before and right after it. The higher of
  * these two counts, since a disturbance only ever lowers a measured peak. Results are medians over the rounds.
  */
-import { cpuInfo } from '../gemm/cpu-info.js';
+import { cpuInfo } from '../cpu-info.js';
 import { gemm } from '../gemm/gemm.js';
 import { PackedMatrix } from '../gemm/packed-matrix.js';
 import type { GemmOutput, OutputArray } from '../gemm/types.js';

@@ -1,9 +1,9 @@
 /** A weight matrix, prepared once for many multiplications. */
 import { type Addon, loadAddon, type NativeMatrix, toOctensorError, tryAddon, warnNoAddon } from '../addon.js';
+import { checkIsa, isaOfEnvironment, selectIsa } from '../cpu-info.js';
 import { invalid, OctensorError } from '../errors.js';
 import type { Isa } from '../isa.js';
 import { typedArrayName } from '../typed-array.js';
-import { checkIsa, isaOfEnvironment, selectIsa } from './cpu-info.js';
 import { checkB, checkOptions } from './options.js';
 import type { ByteMatrix } from './types.js';
 

@@ -2,8 +2,9 @@
 import { describe, invalid, OctensorError } from '../errors.js';
 import type { Value } from '../graph/graph.js';
 import { formatDims } from '../plan/infer.js';
+import type { Plan } from '../plan/plan.js';
 import { Tensor } from '../tensor.js';
-import { isDetached, type TypedArray } from '../typed-array.js';
+import { isDetached, rangesOverlap, type TypedArray } from '../typed-array.js';
 
 /**
  * ERR_OPTION for a name that is missing or unknown, ERR_DTYPE for what is no tensor or one of another type, ERR_SHAPE for
@@ -60,6 +61,38 @@ export function checkFetches(outputNames: readonly string[], fetches: unknown): 
       throw invalid('ERR_OPTION', 'fetches', `names of outputs, ${outputNames.join(', ')}`, name);
   }
   return fetches;
+}
+
+/** Tensors for the plan's outputs to be written to; ERR_OPTION, ERR_DTYPE and ERR_SHAPE as for feeds. */
+export function checkOutputs(
+  plan: Plan,
+  fetches: readonly string[],
+  feeds: ReadonlyMap<string, Tensor>,
+  outputs: unknown,
+): ReadonlyMap<string, Tensor> {
+  if (typeof outputs !== 'object' || outputs === null) throw invalid('ERR_OPTION', 'outputs', 'an object of tensors', outputs);
+  const seen: TypedArray[] = [...feeds.values()].map(({ data }) => data as TypedArray);
+  return new Map(
+    Object.entries(outputs as Record<string, unknown>).map(([name, tensor]) => {
+      if (!fetches.includes(name)) throw invalid('ERR_OPTION', 'outputs', `names of outputs, ${fetches.join(', ')}`, name);
+      const { type, dims } = plan.operands.get(name)!;
+      const where = `outputs: ${describe(name)}`;
+      if (!(tensor instanceof Tensor) || tensor.type !== type) {
+        const found = tensor instanceof Tensor ? tensor.type : tensor;
+        throw invalid('ERR_DTYPE', where, `a Tensor of type ${type}`, found);
+      }
+      if (formatDims(tensor.dims) !== formatDims(dims)) {
+        throw new OctensorError('ERR_SHAPE', `${where}: expected ${formatDims(dims)}, got ${formatDims(tensor.dims)}`);
+      }
+      const data = tensor.data as TypedArray;
+      if (isDetached(data)) throw new OctensorError('ERR_DTYPE', `${where}: its memory was transferred away`);
+      if (seen.some((other) => other.buffer === data.buffer && rangesOverlap(other, data))) {
+        throw new OctensorError('ERR_SHAPE', `${where}: expected memory that no feed and no other output has`);
+      }
+      seen.push(data);
+      return [name, tensor];
+    }),
+  );
 }
 
 function listNames(values: readonly Value[]): string {

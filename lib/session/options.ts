@@ -1,12 +1,18 @@
 /** Options of a session and of a run, checked. Everything wrong is ERR_OPTION. */
+import { loadAddon, tryAddon, warnNoAddon } from '../addon.js';
+import type { Backend } from '../backends/backend.js';
+import { nativeBackend } from '../backends/native.js';
+import { referenceBackend } from '../backends/reference.js';
+import { selectIsa } from '../cpu-info.js';
 import { invalid, OctensorError } from '../errors.js';
 import { type Isa, isas } from '../isa.js';
 import { allNumerics, type Numerics } from '../quant/requant.js';
+import type { Tensor } from '../tensor.js';
 
 export interface SessionOptions {
-  /** `auto`: the native backend once it runs models; the reference until then. */
+  /** `auto`: native, else the reference with one warning a process. */
   readonly backend?: 'auto' | 'native' | 'reference';
-  /** Of the native backend. */
+  /** Of the native backend: how many threads work on one run, by default as many as there are cores, at most 4. */
   readonly threads?: number;
   /** Of the native backend: a lower instruction set than the machine's best. */
   readonly isa?: Isa;
@@ -25,10 +31,21 @@ export interface SessionRunOptions {
   readonly signal?: AbortSignal;
   /** Whether to keep a profile for `lastProfile`. */
   readonly profile?: boolean;
+  /** Tensors of the types and shapes of outputs, by name: the run writes to them and returns them instead of new ones. */
+  readonly outputs?: Readonly<Record<string, Tensor>>;
+}
+
+/** What a session runs on. Throws ERR_NATIVE for a backend or an instruction set that is not there. */
+export function chooseBackend({ backend = 'auto', threads, isa }: SessionOptions): Backend {
+  const addon = backend === 'reference' ? undefined : backend === 'native' ? loadAddon() : tryAddon();
+  if (addon !== undefined) return nativeBackend(selectIsa(addon, isa), threads ?? Math.min(defaultThreads, addon.cores));
+  if (backend === 'auto') warnNoAddon();
+  return referenceBackend;
 }
 
 export const backends = ['auto', 'native', 'reference'] as const;
 const maxThreads = 64;
+const defaultThreads = 4;
 
 export function checkSessionOptions(options: SessionOptions): void {
   if (typeof options !== 'object' || options === null) throw invalid('ERR_OPTION', 'options', 'an object', options);
@@ -41,12 +58,6 @@ export function checkSessionOptions(options: SessionOptions): void {
     throw invalid('ERR_OPTION', 'threads', `an integer from 1 to ${maxThreads}`, threads);
   }
   checkSignal(signal);
-  if (backend === 'native') {
-    throw new OctensorError(
-      'ERR_NATIVE',
-      "backend: 'native' does not run models in this version; use 'reference' or 'auto', the kernels alone are in octensor/gemm",
-    );
-  }
 }
 
 export function checkRunOptions(options: SessionRunOptions): void {

@@ -1,5 +1,5 @@
 /** A graph's programs, one for each combination of input shapes; the ones used last are kept. */
-import type { Backend, Program } from '../backends/backend.js';
+import type { Backend, CompileOptions, Program } from '../backends/backend.js';
 import type { Graph } from '../graph/graph.js';
 import { makePlan, type Plan } from '../plan/plan.js';
 import { type ResolvedNode, resolveGraph } from '../plan/resolve.js';
@@ -14,26 +14,29 @@ const maxPrograms = 8;
 export class Programs {
   readonly #graph: Graph;
   readonly #backend: Backend;
+  readonly #options: CompileOptions;
   readonly #nodes: readonly ResolvedNode[];
   /** By shapes; the one used last stands last. */
   readonly #programs = new Map<string, PlannedProgram>();
 
   /** Throws for a graph that runs for no shape; plans at once where all shapes are known, so that errors come early. */
-  constructor(graph: Graph, backend: Backend) {
+  constructor(graph: Graph, backend: Backend, options: CompileOptions) {
     this.#graph = graph;
     this.#backend = backend;
+    this.#options = options;
     this.#nodes = resolveGraph(graph);
     const declared = graph.inputs.map((name) => [name, graph.values.get(name)!.dims] as const);
     const isStatic = declared.every(([, dims]) => dims.every((dim) => typeof dim === 'number'));
-    if (isStatic) this.get(new Map(declared as (readonly [string, readonly number[]])[]));
+    if (isStatic) this.get(new Map(declared.map(([name, dims]) => [name, { dims: dims as readonly number[] }])));
   }
 
-  get(inputDims: ReadonlyMap<string, readonly number[]>): PlannedProgram {
-    const key = this.#graph.inputs.map((name) => inputDims.get(name)!.join()).join(';');
+  /** For inputs of the shapes of these tensors. */
+  get(inputs: ReadonlyMap<string, { readonly dims: readonly number[] }>): PlannedProgram {
+    const key = this.#graph.inputs.map((name) => inputs.get(name)!.dims.join()).join(';');
     let found = this.#programs.get(key);
     if (found === undefined) {
-      const plan = makePlan(this.#graph, this.#nodes, inputDims);
-      found = { plan, program: this.#backend.compile(plan) };
+      const plan = makePlan(this.#graph, this.#nodes, new Map([...inputs].map(([name, { dims }]) => [name, dims])));
+      found = { plan, program: this.#backend.compile(plan, this.#options) };
     }
     this.#programs.delete(key);
     this.#programs.set(key, found);

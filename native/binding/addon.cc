@@ -6,45 +6,20 @@
 
 #include <cmath>
 #include <memory>
-#include <unordered_set>
+#include <utility>
 
 #include "binding/arguments.h"
+#include "binding/instance.h"
 #include "binding/measure.h"
 #include "core/cpu.h"
-#include "core/thread_pool.h"
 #include "kernels/registry.h"
-#include "ops/gemm.h"
 
 namespace octensor {
 namespace {
 
-constexpr uint32_t kAbi = 1;  // raised whenever a function's arguments change; lib/addon.ts refuses another
-
-// The matrices that have a handle in one environment, so that a handle made by somebody else is never followed. Shared by the
-// instance and every handle, for the order in which an ending environment finalizes them is its own affair.
-using MatrixSet = std::unordered_set<const void*>;
-
-struct Handle {
-  PackedMatrix matrix;
-  std::shared_ptr<MatrixSet> set;
-};
-
-// One per JavaScript environment.
-struct Instance {
-  Instance() { ThreadPool::Acquire(); }
-  ~Instance() { ThreadPool::Release(); }
-  std::shared_ptr<MatrixSet> matrices = std::make_shared<MatrixSet>();
-  GemmWorkspace workspace;
-};
+constexpr uint32_t kAbi = 2;  // raised whenever a function's arguments change; lib/addon.ts refuses another
 
 bool Within(ElementType type, int32_t x) { return type == ElementType::kInt8 ? x >= -128 && x <= 127 : x >= 0 && x <= 255; }
-
-void FreeHandle(napi_env env, void* data, void*) {
-  std::unique_ptr<Handle> handle(static_cast<Handle*>(data));
-  handle->set->erase(data);
-  int64_t total;
-  napi_adjust_external_memory(env, -static_cast<int64_t>(handle->matrix.size_bytes()), &total);
-}
 
 // packMatrix(b, k, n, transposed, zeroPoint, isa): handle
 napi_value PackMatrixCall(napi_env env, napi_callback_info info) {
@@ -65,19 +40,13 @@ napi_value PackMatrixCall(napi_env env, napi_callback_info info) {
     if (!Within(b.type, zeros[i])) return args.Fail("ERR_QUANTIZATION", "expected zero points within the range of b's type");
   }
 
-  auto handle = std::make_unique<Handle>();
+  auto matrix = std::make_shared<PackedMatrix>();
   const MatrixView view = {
       static_cast<const uint8_t*>(b.data), b.type == ElementType::kInt8, transposed, k, n, zeros, !zero_points.is_scalar()};
-  const Status status = PackMatrix(*FindGemmKernel(isa->isa), view, &handle->matrix);
+  const Status status = PackMatrix(*FindGemmKernel(isa->isa), view, matrix.get());
   if (!status.ok()) return args.Fail(status);
-  handle->set = args.Data<Instance>()->matrices;
-  napi_value external;
-  if (napi_create_external(env, handle.get(), FreeHandle, nullptr, &external) != napi_ok) return nullptr;
-  int64_t total;
-  napi_adjust_external_memory(env, static_cast<int64_t>(handle->matrix.size_bytes()), &total);
-  handle->set->insert(handle.get());
-  handle.release();
-  return external;
+  const size_t size_bytes = matrix->size_bytes();
+  return args.Data<Instance>()->matrices.Wrap(env, std::move(matrix), size_bytes);
 }
 
 // Reads what only a quantized output has: arguments 8 to 11.
@@ -122,9 +91,8 @@ void ReadScale(Arguments* args, size_t n, GemmArgs* gemm) {
 napi_value GemmCall(napi_env env, napi_callback_info info) {
   Arguments args(env, info);
   auto* instance = args.Data<Instance>();
-  const void* handle = args.External(0);
-  if (args.ok() && instance->matrices->count(handle) == 0)
-    return args.Fail("ERR_NATIVE", "expected a matrix that packMatrix made");
+  const std::shared_ptr<PackedMatrix>* found = instance->matrices.Find(args.External(0));
+  if (found == nullptr) return args.Fail("ERR_NATIVE", "expected a matrix that packMatrix made");
   const TypedArray a = args.Bytes(1);
   const size_t m = args.Dimension(2);
   const int32_t a_zero_point = args.Int32(3);
@@ -133,7 +101,7 @@ napi_value GemmCall(napi_env env, napi_callback_info info) {
   const TypedArray out = args.Output(6);
   if (!args.ok()) return nullptr;
 
-  const PackedMatrix* matrix = &static_cast<const Handle*>(handle)->matrix;
+  const PackedMatrix* matrix = found->get();
   const size_t k = matrix->k, n = matrix->n;
   // m, k and n are below 2^31, so that neither product overflows.
   if (a.length != m * k) return args.Fail("ERR_SHAPE", "expected a to have m * k elements");
@@ -202,6 +170,16 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   const napi_property_descriptor functions[] = {
       {"packMatrix", nullptr, PackMatrixCall, nullptr, nullptr, nullptr, fixed, instance},
       {"gemm", nullptr, GemmCall, nullptr, nullptr, nullptr, fixed, instance},
+      {"createProgram", nullptr, CreateProgramCall, nullptr, nullptr, nullptr, fixed, instance},
+      {"describeProgram", nullptr, DescribeProgramCall, nullptr, nullptr, nullptr, fixed, instance},
+      {"createRun", nullptr, CreateRunCall, nullptr, nullptr, nullptr, fixed, instance},
+      {"writeRun", nullptr, WriteRunCall, nullptr, nullptr, nullptr, fixed, instance},
+      {"readRun", nullptr, ReadRunCall, nullptr, nullptr, nullptr, fixed, instance},
+      {"runSteps", nullptr, RunStepsCall, nullptr, nullptr, nullptr, fixed, instance},
+      {"startSteps", nullptr, StartStepsCall, nullptr, nullptr, nullptr, fixed, instance},
+      {"cancelRun", nullptr, CancelRunCall, nullptr, nullptr, nullptr, fixed, instance},
+      {"runProfile", nullptr, RunProfileCall, nullptr, nullptr, nullptr, fixed, instance},
+      {"release", nullptr, ReleaseCall, nullptr, nullptr, nullptr, fixed, instance},
       {"measurePeak", nullptr, MeasurePeakCall, nullptr, nullptr, nullptr, fixed, instance},
       {"measureReadBandwidth", nullptr, MeasureReadBandwidthCall, nullptr, nullptr, nullptr, fixed, instance},
   };

@@ -18,11 +18,33 @@ ElementType FromNapi(napi_typedarray_type type) {
     case napi_float32_array:
       return ElementType::kFloat32;
     default:
-      return ElementType::kNone;
+      return ElementType::kOther;
   }
 }
 
-size_t ElementBytes(ElementType type) { return type == ElementType::kInt8 || type == ElementType::kUint8 ? 1 : 4; }
+size_t ElementBytes(napi_typedarray_type type) {
+  switch (type) {
+    case napi_int8_array:
+    case napi_uint8_array:
+    case napi_uint8_clamped_array:
+      return 1;
+    case napi_int16_array:
+    case napi_uint16_array:
+      return 2;
+    case napi_int32_array:
+    case napi_uint32_array:
+    case napi_float32_array:
+      return 4;
+    case napi_float64_array:
+    case napi_bigint64_array:
+    case napi_biguint64_array:
+      return 8;
+    default:
+      return 0;  // a type that is newer than this
+  }
+}
+
+}  // namespace
 
 const char* CodeOf(StatusCode code) {
   switch (code) {
@@ -34,8 +56,6 @@ const char* CodeOf(StatusCode code) {
       return "ERR_NATIVE";
   }
 }
-
-}  // namespace
 
 bool Overlap(const TypedArray& x, const TypedArray& y) {
   const auto x0 = reinterpret_cast<uintptr_t>(x.data), y0 = reinterpret_cast<uintptr_t>(y.data);
@@ -95,7 +115,7 @@ std::string Arguments::String(size_t index) {
 void* Arguments::External(size_t index) {
   void* data = nullptr;
   if (ok_ && napi_get_value_external(env_, values_[index], &data) != napi_ok)
-    Fail("ERR_NATIVE", "expected a matrix that packMatrix made");
+    Fail("ERR_NATIVE", "expected a handle that the addon made");
   return data;
 }
 
@@ -124,10 +144,11 @@ TypedArray Arguments::Array(size_t index, const char* expected) {
     return {};
   }
   array.type = FromNapi(type);
-  array.size_bytes = array.length * ElementBytes(array.type);
-  if (array.type == ElementType::kNone) Fail("ERR_DTYPE", expected);
+  array.size_bytes = array.length * ElementBytes(type);
   return array;
 }
+
+TypedArray Arguments::Memory(size_t index) { return Array(index, "expected a typed array"); }
 
 TypedArray Arguments::ArrayOrNumber(size_t index, ElementType type, const char* expected) {
   napi_valuetype kind;
@@ -139,7 +160,8 @@ TypedArray Arguments::ArrayOrNumber(size_t index, ElementType type, const char* 
 
 TypedArray Arguments::Bytes(size_t index) {
   TypedArray array = Array(index, "expected an Int8Array or Uint8Array");
-  if (ok_ && ElementBytes(array.type) != 1) Fail("ERR_DTYPE", "expected an Int8Array or Uint8Array");
+  if (ok_ && array.type != ElementType::kInt8 && array.type != ElementType::kUint8)
+    Fail("ERR_DTYPE", "expected an Int8Array or Uint8Array");
   return array;
 }
 
@@ -160,7 +182,10 @@ TypedArray Arguments::Float32ArrayOrNumber(size_t index) {
 }
 
 TypedArray Arguments::Output(size_t index) {
-  return Array(index, "expected an Int8Array, Uint8Array, Int32Array or Float32Array");
+  constexpr const char* kExpected = "expected an Int8Array, Uint8Array, Int32Array or Float32Array";
+  TypedArray array = Array(index, kExpected);
+  if (ok_ && array.type == ElementType::kOther) Fail("ERR_DTYPE", kExpected);
+  return array;
 }
 
 }  // namespace octensor

@@ -13,7 +13,7 @@
 
 namespace octensor {
 
-enum class ElementType { kNone, kInt8, kUint8, kInt32, kFloat32 };
+enum class ElementType { kNone, kInt8, kUint8, kInt32, kFloat32, kOther };
 
 // Memory of a typed array, valid until the call returns to JavaScript. Without data: the argument was a number or undefined.
 struct TypedArray {
@@ -24,6 +24,9 @@ struct TypedArray {
 
   bool is_scalar() const { return type == ElementType::kNone; }
 };
+
+// Of an Error.
+const char* CodeOf(StatusCode code);
 
 bool Overlap(const TypedArray& x, const TypedArray& y);
 
@@ -48,9 +51,11 @@ class Arguments {
   bool Boolean(size_t index);
   std::string String(size_t index);
   void* External(size_t index);
+  napi_value Value(size_t index) const { return values_[index]; }
   const IsaEntry* Isa(size_t index);  // one of this CPU and this build
 
-  TypedArray Bytes(size_t index);  // Int8Array or Uint8Array
+  TypedArray Memory(size_t index);  // any typed array
+  TypedArray Bytes(size_t index);   // Int8Array or Uint8Array
   TypedArray OptionalInt32Array(size_t index);
   TypedArray Int32ArrayOrNumber(size_t index);
   TypedArray Float32ArrayOrNumber(size_t index);

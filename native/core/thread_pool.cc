@@ -2,33 +2,16 @@
 
 #include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <condition_variable>
 #include <exception>
 #include <mutex>
 #include <thread>
 #include <vector>
 
-#if defined(__x86_64__) || defined(_M_X64)
-#include <immintrin.h>
-#endif
+#include "core/pause.h"
 
 namespace octensor {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-// Long enough to catch the next layer or the next call of a busy caller, short enough not to be seen in a profile: waking a
-// parked thread costs 8 to 17 us.
-constexpr std::chrono::microseconds kSpin{50};
-
-inline void Pause() {
-#if defined(__x86_64__) || defined(_M_X64)
-  _mm_pause();
-#elif defined(__aarch64__) && defined(__GNUC__)
-  asm volatile("yield");
-#endif
-}
 
 struct Job {
   ThreadPool::Body body;
@@ -127,15 +110,7 @@ class Pool {
   }
 
   void WaitForChange(uint64_t seen) {
-    if (AvailableCores() > 1) {
-      const Clock::time_point end = Clock::now() + kSpin;
-      do {
-        for (int i = 0; i < 64; ++i) {
-          if (generation_ != seen) return;
-          Pause();
-        }
-      } while (Clock::now() < end);
-    }
+    if (AvailableCores() > 1 && SpinUntil([&] { return generation_ != seen; })) return;
     std::unique_lock<std::mutex> lock(mutex_);
     ++parked_;
     while (generation_ == seen) {

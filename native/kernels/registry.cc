@@ -51,6 +51,23 @@ const GemmKernel* const kGemmKernels[] = {
     &kGemm_4x8c1_scalar,
 };
 
+size_t RankOf(Isa isa) {
+  size_t rank = 0;
+  while (kIsas[rank].isa != isa) ++rank;
+  return rank;
+}
+
+// The first kernel of a list (best first) that a CPU with `isa` can run: its own, else that of the next lower ISA. Every list
+// ends with a scalar kernel.
+template <typename Kernel, size_t kCount>
+const Kernel* FindBest(const Kernel* const (&kernels)[kCount], Isa isa) {
+  const size_t rank = RankOf(isa);
+  for (const Kernel* kernel : kernels) {
+    if (RankOf(kernel->isa) >= rank) return kernel;
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 const IsaEntry* IsaList(size_t* count) {
@@ -63,12 +80,7 @@ const GemmKernel* const* GemmKernels(size_t* count) {
   return kGemmKernels;
 }
 
-const GemmKernel* FindGemmKernel(Isa isa) {
-  for (const GemmKernel* kernel : kGemmKernels) {
-    if (kernel->isa == isa) return kernel;
-  }
-  return nullptr;
-}
+const GemmKernel* FindGemmKernel(Isa isa) { return FindBest(kGemmKernels, isa); }
 
 const IsaEntry* FindIsa(const char* name) {
   for (const IsaEntry& entry : kIsas) {

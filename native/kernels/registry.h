@@ -17,7 +17,7 @@ struct IsaEntry {
 const IsaEntry* IsaList(size_t* count);
 const GemmKernel* const* GemmKernels(size_t* count);
 
-// The best kernel of exactly this ISA, or null where the build has none.
+// The best kernel that a CPU with this ISA can run: the ISA's own, or that of the next lower one. `isa` is one of IsaList.
 const GemmKernel* FindGemmKernel(Isa isa);
 
 // The ISA of that name, or null.

@@ -15,7 +15,7 @@ export const layers: Readonly<Record<string, Layer>> = {
   params: { files: ['quant/qparams.ts', 'quant/requant.ts'], above: ['base'] },
   // Tensors quantize themselves.
   tensor: { files: ['tensor.ts'], above: ['params'] },
-  addon: { files: ['addon.ts'], above: ['base'], packages: ['node-gyp-build'] },
+  addon: { files: ['addon.ts', 'cpu-info.ts'], above: ['base'], packages: ['node-gyp-build'] },
   // The living definition of GEMM knows no native code.
   reference: { files: ['gemm/reference.ts', 'gemm/options.ts', 'gemm/types.ts'], above: ['params'] },
   gemm: { files: ['gemm.ts', 'gemm/'], above: ['reference', 'addon'] },

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
-import { cpuInfo } from '#lib/gemm/cpu-info.js';
+import { cpuInfo } from '#lib/cpu-info.js';
 
 const cli = fileURLToPath(new URL('../../../dist/cli/index.js', import.meta.url));
 const manifest = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'));

@@ -263,7 +263,6 @@ test('numerics replaces that of the graph', async (t) => {
 test('options are checked', async (t) => {
   const make = (options: object) => InferenceSession.create(chain(1), options);
   await rejectsCode(t, make({ backend: 'gpu' }), 'ERR_OPTION', 'backend', 'auto, native, reference');
-  await rejectsCode(t, make({ backend: 'native' }), 'ERR_NATIVE', 'reference');
   await rejectsCode(t, make({ threads: 0 }), 'ERR_OPTION', 'threads');
   await rejectsCode(t, make({ isa: 'mmx' }), 'ERR_OPTION', 'isa');
   await rejectsCode(t, make({ numerics: 'fast' }), 'ERR_OPTION', 'numerics');

@@ -109,25 +109,36 @@ withAddon('the addon is loaded once', (t) => {
   t.is(loadAddon(), addon!);
 });
 
+const never = () => undefined as never;
 const fake: Addon = {
-  abi: 1,
+  abi: 2,
   isas: ['scalar'],
   cores: 1,
   kernels: [],
-  packMatrix: () => ({}) as never,
-  gemm: () => undefined,
-  measurePeak: () => 0,
-  measureReadBandwidth: () => 0,
+  packMatrix: never,
+  gemm: never,
+  createProgram: never,
+  describeProgram: never,
+  createRun: never,
+  writeRun: never,
+  readRun: never,
+  runSteps: never,
+  startSteps: never,
+  cancelRun: never,
+  runProfile: never,
+  release: never,
+  measurePeak: never,
+  measureReadBandwidth: never,
 };
 
 test('an addon of another version or with a function missing is refused', (t) => {
   t.is(faultOf(fake), undefined);
-  t.is(faultOf({ ...fake, abi: 2 }), 'its interface is version 2, expected 1');
-  t.is(faultOf({ ...fake, abi: undefined }), 'its interface is version undefined, expected 1');
+  t.is(faultOf({ ...fake, abi: 1 }), 'its interface is version 1, expected 2');
+  t.is(faultOf({ ...fake, abi: undefined }), 'its interface is version undefined, expected 2');
   t.is(faultOf({ ...fake, gemm: undefined }), 'it has no function gemm');
   t.is(faultOf({ ...fake, isas: [] }), 'it lists no instruction sets');
   t.is(faultOf({ ...fake, kernels: undefined }), 'it lists no kernels');
-  t.is(faultOf(undefined), 'its interface is version undefined, expected 1');
+  t.is(faultOf(undefined), 'its interface is version undefined, expected 2');
 });
 
 test('an error of the addon keeps its code and becomes the cause', (t) => {

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { cpuInfo } from 'octensor/gemm';
 import { tryAddon } from '#lib/addon.js';
-import { selectIsa } from '#lib/gemm/cpu-info.js';
+import { selectIsa } from '#lib/cpu-info.js';
 import { throwsCode } from '../support/throws.js';
 
 test('cpuInfo lists what is supported, best first, and what is selected', (t) => {

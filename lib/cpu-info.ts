@@ -1,8 +1,8 @@
 /** Which instruction set is used: the machine's best, unless the caller or the environment asks for another. */
 import { availableParallelism } from 'node:os';
-import { type Addon, tryAddon } from '../addon.js';
-import { invalid, OctensorError } from '../errors.js';
-import { type Isa, isas } from '../isa.js';
+import { type Addon, tryAddon } from './addon.js';
+import { invalid, OctensorError } from './errors.js';
+import { type Isa, isas } from './isa.js';
 
 export interface CpuInfo {
   /** What this machine and this build support, best first. */

@@ -1,0 +1,9 @@
+/** How each operator becomes native steps. An operator may have several lowerings, one for each family of types. */
+import type { Lowering, Lowerings } from './lowering.js';
+
+const families: readonly Lowerings[] = [];
+
+/** Tried in this order; the first that returns steps counts. */
+export function loweringsOf(op: string): readonly Lowering[] {
+  return families.flatMap((family) => family[op] ?? []);
+}
