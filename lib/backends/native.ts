@@ -1,4 +1,5 @@
 /** Compiles a plan into a native program once (weights packed, epilogues prepared) and replays it. */
+import { setImmediate } from 'node:timers/promises';
 import { type Addon, loadAddon, type NativeProgram, type NativeRun, toOctensorError } from '../addon.js';
 import { OctensorError } from '../errors.js';
 import type { Isa } from '../isa.js';
@@ -66,6 +67,8 @@ class CompiledProgram implements Program {
         const { first, last } = segment;
         const stop = first === last ? last : await this.#addon.startSteps(run, first, last, options.onTime !== undefined);
         this.#finishSegment(run, segment, stop, options);
+        // What runs on the reference runs on this thread: the event loop turns after each such step.
+        if (this.#lowered.steps[segment.end - 1]!.onReference) await setImmediate();
       }
       return this.#end(run, options);
     } finally {

@@ -1,5 +1,8 @@
 /** Values of command-line options. What they throw becomes wrong usage, with the option's name. */
 import { InvalidArgumentError } from 'commander';
+import { loadAddon } from '../addon.js';
+import { selectIsa } from '../cpu-info.js';
+import type { Isa } from '../isa.js';
 
 /** `list(positiveInteger)('1,2')` is [1, 2]. */
 export function list<T>(parse: (text: string) => T): (text: string) => readonly T[] {
@@ -35,4 +38,12 @@ export function shape(text: string): Shape {
     throw new InvalidArgumentError(`Expected matrices of less than 2^31 elements, got '${text}'.`);
   }
   return { m, k, n };
+}
+
+/** Instruction sets to measure; by default the one in use. Throws ERR_NATIVE for one that this machine lacks. */
+export function chosenIsas(names: readonly (Isa | 'all')[] = []): readonly Isa[] {
+  const addon = loadAddon();
+  if (names.includes('all')) return addon.isas;
+  const chosen = names.length === 0 ? [selectIsa(addon)] : names.map((name) => selectIsa(addon, name as Isa));
+  return [...new Set(chosen)];
 }

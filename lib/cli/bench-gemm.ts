@@ -1,11 +1,10 @@
 /** `octensor bench gemm`. */
 import { cpus } from 'node:os';
 import type { Command } from 'commander';
-import { loadAddon } from '../addon.js';
-import { cpuInfo, selectIsa } from '../cpu-info.js';
+import { cpuInfo } from '../cpu-info.js';
 import { type Isa, isas } from '../isa.js';
 import { allNumerics, type Numerics } from '../quant/requant.js';
-import { list, oneOf, positiveInteger, type Shape, shape } from './arguments.js';
+import { chosenIsas, list, oneOf, positiveInteger, type Shape, shape } from './arguments.js';
 import { benchmarkShape, type GemmPlan, workloadsOf } from './gemm-benchmark.js';
 import { printGemmReport } from './gemm-report.js';
 import { type ByteType, byteTypes, type OutputType, outputTypes } from './operands.js';
@@ -73,12 +72,4 @@ async function runBenchGemm(options: Options): Promise<void> {
   const report = { cpu, isa: cpuInfo().selected, peakGops: meter.medians(), results };
   if (options.json) printJson(report);
   else printGemmReport(report);
-}
-
-/** Throws ERR_NATIVE for an instruction set that this machine lacks. */
-function chosenIsas(names: readonly (Isa | 'all')[]): readonly Isa[] {
-  const addon = loadAddon();
-  if (names.includes('all')) return addon.isas;
-  const chosen = names.length === 0 ? [selectIsa(addon)] : names.map((name) => selectIsa(addon, name as Isa));
-  return [...new Set(chosen)];
 }

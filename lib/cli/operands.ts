@@ -1,5 +1,8 @@
 /** Matrices and quantization parameters to multiply with: the same in every process that asks for the same workload. */
+
+import { OctensorError } from '../errors.js';
 import type { ByteMatrix } from '../gemm/types.js';
+import { type DataType, Tensor, type TensorData } from '../tensor.js';
 import type { Shape } from './arguments.js';
 
 export const byteTypes = ['uint8', 'int8'] as const;
@@ -61,4 +64,15 @@ export function randomBytes(type: ByteType, length: number, seed: number): ByteM
     words[i] = x;
   }
   return type === 'uint8' ? new Uint8Array(words.buffer, 0, length) : new Int8Array(words.buffer, 0, length);
+}
+
+/** Random elements: all integers of 8 bits, and 0 to 1 for real numbers, which are usual of pictures and of sound. */
+export function randomTensor(type: DataType, dims: readonly number[], seed = 1): Tensor {
+  const size = dims.reduce((product, dim) => product * dim, 1);
+  const bytes = randomBytes(type === 'int8' ? 'int8' : 'uint8', size, seed);
+  if (type === 'int8' || type === 'uint8') return new Tensor<DataType>(type, bytes, dims);
+  if (type === 'string') throw new OctensorError('ERR_DTYPE', 'expected inputs that are numbers, got string');
+  const isReal = type === 'float32' || type === 'float64' || type === 'float16';
+  const elements = Array.from(bytes, (byte) => (isReal ? byte / 255 : type === 'bool' ? byte & 1 : byte & 0x7f));
+  return new Tensor<DataType>(type, elements as TensorData<DataType>, dims);
 }

@@ -1,10 +1,11 @@
 /**
- * Models of TFLite against what the reference kernels of TFLite computed for them.
+ * Models of TFLite against what the reference kernels of TFLite computed for them: on the reference, and on the native backend
+ * with each instruction set, on one thread and on two.
  *
  * OCTENSOR_TEST_DATA is the folder of models and goldens; without it there is nothing to test here.
  */
 import test from 'ava';
-import { type Graph, InferenceSession, loadModel, type Tensor } from 'octensor';
+import { cpuInfo, type Graph, InferenceSession, loadModel, type SessionOptions, type Tensor } from 'octensor';
 import { compare, describeDifference } from './compare.js';
 import { type Golden, type GoldenCase, readGoldens, readInputs, readIntermediates, readOutputs } from './goldens.js';
 
@@ -35,6 +36,13 @@ if (goldens.length === 0) {
   });
 }
 
+const variants: readonly SessionOptions[] = [
+  { backend: 'reference' },
+  ...cpuInfo().isa.flatMap((isa) => [1, 2].map((threads) => ({ backend: 'native', isa, threads }) as const)),
+];
+const titleOf = ({ backend, isa, threads }: SessionOptions): string =>
+  [backend, isa, threads && `${threads} threads`].filter(Boolean).join(', ');
+
 const isExact = ({ source }: Golden): boolean => exactSources.includes(source);
 
 /** Undefined where it is what it should be. */
@@ -57,8 +65,14 @@ function poseProblem(actual: Float32Array, expected: Float32Array): string | und
 }
 
 /** Compares in order, so that the first message names the node that is wrong. */
-async function intermediateProblems(graph: Graph, feeds: Record<string, Tensor>, golden: Golden, item: GoldenCase) {
-  const session = await InferenceSession.create(graph, { backend: 'reference' });
+async function intermediateProblems(
+  graph: Graph,
+  feeds: Record<string, Tensor>,
+  golden: Golden,
+  item: GoldenCase,
+  options: SessionOptions,
+) {
+  const session = await InferenceSession.create(graph, options);
   const found = await session.intermediates(feeds);
   await session.release();
   return readIntermediates(golden, item).flatMap(({ op, opType, name, tensor: index, expected }) => {
@@ -71,24 +85,30 @@ async function intermediateProblems(graph: Graph, feeds: Record<string, Tensor>,
   });
 }
 
-for (const golden of goldens) {
-  test(`${golden.name} is as ${golden.source.split(' ')[0]} computed it`, async (t) => {
-    t.timeout(600_000);
-    const graph = await loadModel(golden.modelPath);
-    for (const item of golden.cases) {
-      const inputs = readInputs(golden, item);
-      const feeds = Object.fromEntries(graph.inputs.map((name, i) => [name, inputs[i]!]));
-      if (item.intermediates !== undefined) t.deepEqual(await intermediateProblems(graph, feeds, golden, item), []);
-      // States begin anew in each case.
-      const isPose = golden.name === poseModel;
-      const numerics = isExact(golden) || isPose ? graph.numerics : numericsOfXnnpack;
-      const session = await InferenceSession.create(graph, { backend: 'reference', numerics });
-      const results = session.runSync(feeds);
-      await session.release();
-      for (const [i, expected] of readOutputs(golden, item).entries()) {
-        const name = graph.outputs[i]!;
-        t.is(problemOf(results[name]!, expected, isPose), undefined, `case ${item.case}, output ${name}`);
-      }
+const check = test.macro(async (t, golden: Golden, options: SessionOptions) => {
+  t.timeout(600_000);
+  const graph = await loadModel(golden.modelPath);
+  for (const item of golden.cases) {
+    const inputs = readInputs(golden, item);
+    const feeds = Object.fromEntries(graph.inputs.map((name, i) => [name, inputs[i]!]));
+    if (item.intermediates !== undefined) {
+      t.deepEqual(await intermediateProblems(graph, feeds, golden, item, options), []);
     }
-  });
+    // States begin anew in each case.
+    const isPose = golden.name === poseModel;
+    const numerics = isExact(golden) || isPose ? graph.numerics : numericsOfXnnpack;
+    const session = await InferenceSession.create(graph, { ...options, numerics });
+    const results = await session.run(feeds);
+    await session.release();
+    for (const [i, expected] of readOutputs(golden, item).entries()) {
+      const name = graph.outputs[i]!;
+      t.is(problemOf(results[name]!, expected, isPose), undefined, `case ${item.case}, output ${name}`);
+    }
+  }
+});
+
+for (const options of variants) {
+  for (const golden of goldens) {
+    test(`${golden.name} is as ${golden.source.split(' ')[0]} computed it: ${titleOf(options)}`, check, golden, options);
+  }
 }

@@ -1,0 +1,101 @@
+/**
+ * How fast sessions are: whole calls of `runSync`, from JavaScript, in steady state. As in gemm-benchmark.ts all variants take
+ * turns, and each batch is set against the peak measured right before and right after it, the higher of the two.
+ */
+import { cpuInfo } from '../cpu-info.js';
+import type { Graph } from '../graph/graph.js';
+import type { Isa } from '../isa.js';
+import type { Numerics } from '../quant/requant.js';
+import { InferenceSession } from '../session.js';
+import type { Tensor } from '../tensor.js';
+import type { PeakMeter } from './peak-meter.js';
+import { calibrate, median, type TimeCalls, timeBatch, timerOf } from './timing.js';
+
+export interface Variant {
+  readonly isa: Isa;
+  readonly threads: number;
+  readonly numerics: Numerics;
+}
+
+export interface SessionResult extends Variant {
+  readonly medianMs: number;
+  readonly minMs: number;
+  /** Multiply-accumulates of one run. */
+  readonly macs: number;
+  readonly gops: number;
+  /** 2 · macs / time, of the peak of `isa` times the cores in use. */
+  readonly percentOfPeak: number;
+  readonly repetitions: number;
+  /** Over one thread, where that was measured too. */
+  readonly speedup?: number;
+}
+
+interface Prepared extends Variant {
+  readonly session: InferenceSession;
+  readonly macs: number;
+  readonly time: TimeCalls;
+  readonly calls: number;
+  readonly seconds: number[];
+  readonly percents: number[];
+}
+
+const defaultRepetitions = 31;
+
+/** One result for each variant. */
+export async function benchmarkSessions(
+  graph: Graph,
+  feeds: Readonly<Record<string, Tensor>>,
+  variants: readonly Variant[],
+  meter: PeakMeter,
+  repetitions = defaultRepetitions,
+): Promise<SessionResult[]> {
+  const prepared: Prepared[] = [];
+  try {
+    for (const variant of variants) prepared.push(await prepare(graph, feeds, variant));
+    for (let round = 0; round < repetitions; round++) {
+      for (const variant of prepared) await measure(variant, meter);
+    }
+    return prepared.map((variant) => resultOf(variant, prepared));
+  } finally {
+    for (const { session } of prepared) await session.release();
+  }
+}
+
+async function prepare(graph: Graph, feeds: Readonly<Record<string, Tensor>>, variant: Variant): Promise<Prepared> {
+  const session = await InferenceSession.create(graph, { backend: 'native', ...variant });
+  session.runSync(feeds, { profile: true });
+  const macs = session.lastProfile().reduce((sum, entry) => sum + entry.macs, 0);
+  const time = timerOf(() => session.runSync(feeds));
+  const { calls } = await calibrate(time);
+  return { ...variant, session, macs, time, calls, seconds: [], percents: [] };
+}
+
+async function measure(variant: Prepared, meter: PeakMeter): Promise<void> {
+  const before = meter.measure(variant.isa);
+  const seconds = await timeBatch(variant.time, variant.calls);
+  const peak = Math.max(before, meter.measure(variant.isa));
+  variant.seconds.push(seconds);
+  variant.percents.push((100 * gopsOf(variant.macs, seconds)) / peak / Math.min(variant.threads, cpuInfo().cores));
+}
+
+function gopsOf(macs: number, seconds: number): number {
+  return (2e-9 * macs) / seconds;
+}
+
+function resultOf(variant: Prepared, all: readonly Prepared[]): SessionResult {
+  const { isa, threads, numerics, macs, percents } = variant;
+  const seconds = median(variant.seconds);
+  const single = all.find((other) => other.threads === 1 && other.isa === isa && other.numerics === numerics);
+  return {
+    isa,
+    threads,
+    numerics,
+    medianMs: seconds * 1e3,
+    minMs: Math.min(...variant.seconds) * 1e3,
+    macs,
+    gops: gopsOf(macs, seconds),
+    percentOfPeak: median(percents),
+    repetitions: variant.seconds.length,
+    ...(threads > 1 && single !== undefined ? { speedup: median(single.seconds) / seconds } : {}),
+  };
+}
