@@ -71,6 +71,11 @@ export const parts = [
   { name: 'property', what: 'property tests', run: () => ava(['property']) },
   { name: 'ops', what: 'every operator', run: () => ava(['ops']) },
   { name: 'formats', what: 'model files, hostile ones too', run: () => ava(['formats']) },
+  {
+    name: 'hostile',
+    what: 'damaged models, from import to run',
+    run: () => ava(['fuzz'], { env: { OCTENSOR_FUZZ_SECONDS: '10' } }),
+  },
   { name: 'conformance', what: 'real models against what other implementations computed', run: () => ava(['conformance']) },
   { name: 'parity', what: 'every kernel this CPU can run against the reference', run: () => ava(['parity']) },
   { name: 'runtime', what: 'worker threads, exit in mid-call, garbage collection', run: () => ava(['runtime']) },
@@ -81,9 +86,13 @@ export const parts = [
     what: 'AddressSanitizer',
     // Node keeps memory until its end, which is no leak of ours; the native tests do look for leaks.
     run: async () =>
-      sanitized('address', ['parity'], { LD_PRELOAD: await gccLibrary('libasan.so'), ASAN_OPTIONS: 'detect_leaks=0' }),
+      sanitized('address', ['parity', 'fuzz'], {
+        LD_PRELOAD: await gccLibrary('libasan.so'),
+        ASAN_OPTIONS: 'detect_leaks=0',
+        OCTENSOR_FUZZ_SECONDS: '20',
+      }),
   },
-  { name: 'ubsan', what: 'UndefinedBehaviorSanitizer', run: () => sanitized('undefined', ['parity']) },
+  { name: 'ubsan', what: 'UndefinedBehaviorSanitizer', run: () => sanitized('undefined', ['parity', 'fuzz']) },
   {
     name: 'tsan',
     what: 'ThreadSanitizer',

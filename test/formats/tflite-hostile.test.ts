@@ -7,51 +7,11 @@ import { importTflite } from '#lib/formats/tflite/import.js';
 import { builtinRules } from '#lib/formats/tflite/op-table.js';
 import * as fb from '#lib/formats/tflite/schema/tflite_generated.js';
 import { Random } from '../support/random.js';
-import {
-  ActivationFunctionType,
-  addOptions,
-  BuiltinOperator,
-  buildModel,
-  convOptions,
-  float32Data,
-  int32Data,
-  type ModelSpec,
-  type TensorSpec,
-  TensorType,
-} from '../support/tflite-model.js';
+import { smallModel } from '../support/small-model.js';
+import { BuiltinOperator, buildModel, float32Data, int32Data, type TensorSpec, TensorType } from '../support/tflite-model.js';
 import { throwsCode } from '../support/throws.js';
 
-const spec: ModelSpec = {
-  tensors: [
-    { name: 'x', type: TensorType.INT8, shape: [1, 4, 4, 2], scale: [0.5], zeroPoint: [-3] },
-    {
-      name: 'w',
-      type: TensorType.INT8,
-      shape: [3, 1, 1, 2],
-      data: Uint8Array.of(1, 2, 3, 4, 5, 6),
-      scale: [1, 2, 3],
-      zeroPoint: [0, 0, 0],
-    },
-    { name: 'b', type: TensorType.INT32, shape: [3], data: int32Data(7, -8, 9), scale: [0.5, 1, 1.5], zeroPoint: [0] },
-    { name: 'c', type: TensorType.INT8, shape: [1, 4, 4, 3], scale: [0.25], zeroPoint: [4] },
-    { name: 's', type: TensorType.INT32, shape: [4] },
-    { name: 'r', type: TensorType.INT8, shape: [1, 4, 4, 3], scale: [0.25], zeroPoint: [4] },
-    { name: 'f', shape: [1, 4, 4, 3] },
-    { name: 'k', shape: [3], data: float32Data(1, 2, 3), isExternal: true },
-    { name: 'y', shape: [1, 4, 4, 3] },
-  ],
-  operators: [
-    { code: BuiltinOperator.CONV_2D, version: 3, inputs: [0, 1, 2], outputs: [3], options: convOptions() },
-    { code: BuiltinOperator.SHAPE, inputs: [3], outputs: [4] },
-    { code: BuiltinOperator.RESHAPE, inputs: [3, 4], outputs: [5] },
-    { code: BuiltinOperator.DEQUANTIZE, version: 2, inputs: [5], outputs: [6] },
-    { code: BuiltinOperator.ADD, inputs: [6, 7], outputs: [8], options: addOptions(ActivationFunctionType.TANH) },
-  ],
-  inputs: [0],
-  outputs: [8],
-  metadata: ['m'],
-};
-const valid = buildModel(spec);
+const valid = smallModel;
 
 /** Imports, and returns whether there was a graph; fails the test for any error that is not typed. */
 function survives(t: ExecutionContext, bytes: Uint8Array, what: string): boolean {

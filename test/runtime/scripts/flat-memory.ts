@@ -1,0 +1,38 @@
+/** Prints by how many MiB the process grew: `runs`: over 10,000 runs; `sessions`: over 200 sessions of 9 MiB of weights. */
+import { InferenceSession } from 'octensor';
+import { layers, picture } from './layers.js';
+
+const mebibytes = () => process.memoryUsage.rss() / 2 ** 20;
+
+async function runs(): Promise<number> {
+  const session = await InferenceSession.create(layers(2, 8, 16), { backend: 'native' });
+  const feeds = { v0: picture(8, 16) };
+  const some = async (count: number) => {
+    for (let i = 0; i < count; i += 10) {
+      await Promise.all(Array.from({ length: 5 }, () => session.run(feeds)));
+      for (let k = 0; k < 5; k++) session.runSync(feeds);
+    }
+  };
+  await some(2000);
+  const before = mebibytes();
+  await some(10_000);
+  return mebibytes() - before;
+}
+
+async function sessions(): Promise<number> {
+  const graph = layers(1, 1, 1024);
+  const feeds = { v0: picture(1, 1024) };
+  const some = async (count: number) => {
+    for (let i = 0; i < count; i++) {
+      const session = await InferenceSession.create(graph, { backend: 'native' });
+      await session.run(feeds);
+      await session.release();
+    }
+  };
+  await some(20);
+  const before = mebibytes();
+  await some(200);
+  return mebibytes() - before;
+}
+
+console.log(Math.round(await (process.argv[2] === 'runs' ? runs() : sessions())));
