@@ -167,7 +167,11 @@ function quantizedProducts<A>(context: RunContext<A>, layout: ProductLayout): In
  * sx·sw / sy for each channel. Where TFLite has one multiplier for all channels (legacy uint8, matrix products) it multiplies
  * sx and sw in float32 and divides in float64; where it has one per channel, and for all int8 convolutions, all is float64.
  */
-function multipliersOf<A>(context: RunContext<A>, { kind }: ProductLayout, { perChannel, scales }: WeightQParams): number[] {
+export function multipliersOf<A>(
+  context: NodeContext<A> & Pick<RunContext<A>, 'outputs'>,
+  { kind }: Pick<ProductLayout, 'kind'>,
+  { perChannel, scales }: WeightQParams,
+): number[] {
   const { node, numerics, inputs, outputs } = context;
   const [x, y] = [perTensor(context, inputs[0]!), perTensor(context, outputs[0]!)];
   const inFloat32 = !perChannel && (kind === 'matrix' || inputs[0]!.type === 'uint8');

@@ -13,6 +13,7 @@ import { affine, type CaseOptions, caseGraph } from './cases.js';
 import {
   defineOp,
   expectType,
+  type NodeContext,
   nodeError,
   type Operand,
   perTensor,
@@ -141,17 +142,21 @@ function canRescale({ type, qparams }: Operand): boolean {
   return qparams !== undefined && (type === 'int8' || type === 'uint8' || type === 'int16');
 }
 
-function rescaledInput(context: RunContext<ConcatAttributes>, index: number): TypedArray {
-  const data = inputData(context, index);
-  const input = requiredInput(context, index);
-  const output = context.outputs[0]!;
-  if (!canRescale(input) || !canRescale(output)) return data;
+/** The function of its integers that an input goes through; undefined where it goes in as it is. */
+export function rescaleOf(input: Operand, output: Operand, context: NodeContext<unknown>): ((q: number) => number) | undefined {
+  if (!canRescale(input) || !canRescale(output)) return undefined;
   const from = perTensor(context, input);
   const to = perTensor(context, output);
-  if (Math.fround(from.scale) === Math.fround(to.scale) && from.zeroPoint === to.zeroPoint) return data;
+  if (Math.fround(from.scale) === Math.fround(to.scale) && from.zeroPoint === to.zeroPoint) return undefined;
   const rescale = rescaler(from, to, context.numerics);
   const [min, max] = quantizedRanges[to.dtype];
-  return (data as Int8Array).map((q) => Math.min(Math.max(rescale(q) + to.zeroPoint, min), max));
+  return (q) => Math.min(Math.max(rescale(q) + to.zeroPoint, min), max);
+}
+
+function rescaledInput(context: RunContext<ConcatAttributes>, index: number): TypedArray {
+  const data = inputData(context, index);
+  const rescale = rescaleOf(requiredInput(context, index), context.outputs[0]!, context);
+  return rescale === undefined ? data : (data as Int8Array).map(rescale);
 }
 
 function rescaler(from: TensorQParams, to: TensorQParams, numerics: Numerics): (q: number) => number {

@@ -11,11 +11,11 @@ import { type ConvolutionAttributes, convolutionInputs, extentsOf, parseConvolut
 import { defineOp, nodeError, type OpCase, type RunContext } from './op.js';
 import { checkedSize } from './shapes.js';
 
-interface Attributes extends ConvolutionAttributes {
+export interface Conv2dAttributes extends ConvolutionAttributes {
   readonly groups: number;
 }
 
-export const conv2d = defineOp<Attributes>({
+export const conv2d = defineOp<Conv2dAttributes>({
   name: 'Conv2D',
   inputs: [2, 3],
   outputs: [1, 1],
@@ -47,7 +47,7 @@ export const conv2d = defineOp<Attributes>({
   },
 });
 
-function convolve(context: RunContext<Attributes>) {
+function convolve(context: RunContext<Conv2dAttributes>) {
   const { inputs, attributes } = context;
   const { window, groups, activation } = attributes;
   const [x, w] = [inputs[0]!, inputs[1]!];

@@ -11,13 +11,13 @@ import { defineOp, expectRank, nodeError, type OpCase, requiredInput } from './o
 import { type Activation, activations } from './output-stage.js';
 import { checkedSize, product } from './shapes.js';
 
-interface Attributes {
+export interface FullyConnectedAttributes {
   readonly activation: Activation;
   readonly keepDims: boolean;
   readonly asymmetricInputs: boolean;
 }
 
-export const fullyConnected = defineOp<Attributes>({
+export const fullyConnected = defineOp<FullyConnectedAttributes>({
   name: 'FullyConnected',
   inputs: [2, 3],
   outputs: [1, 1],

@@ -52,7 +52,8 @@ function averager(context: RunContext<ReductionAttributes>, count: number): (sum
   return (sum) => saturate(scaleSum((sum - count * x.zeroPoint) | 0, fixed, numerics));
 }
 
-function divided({ multiplier, exponent }: FixedPoint, count: number): FixedPoint {
+/** The multiplier of a mean over `count`. */
+export function divided({ multiplier, exponent }: FixedPoint, count: number): FixedPoint {
   const shift = Math.min(31 - Math.clz32(count), 31 + exponent);
   // q · 2^shift may have 62 bits.
   return { multiplier: Number((BigInt(multiplier) << BigInt(shift)) / BigInt(count)), exponent: exponent - shift };

@@ -46,7 +46,7 @@ export const pad = defineOp<PadAttributes>({
     const { pads, mode } = attributes;
     const x = requiredInput(context, 0);
     const { dims } = outputs[0]!;
-    const value = mode === 'constant' ? elementOf(outputs[0]!, attributes.value) : 0;
+    const value = mode === 'constant' ? paddingElement(outputs[0]!, attributes.value) : 0;
     const data = padConstant(x.type, inputData(context, 0), x.dims, pads, value);
     if (mode !== 'constant') mirrorEdges(data, x.dims, dims, pads, mode === 'reflect' ? 0 : 1);
     return [outputTensor(context, 0, data)];
@@ -90,7 +90,8 @@ function checkMirror({ node, attributes }: NodeContext<PadAttributes>, dims: rea
   }
 }
 
-function elementOf({ type, qparams }: Operand, value: number): number {
+/** The element that a padding of the real number `value` consists of. */
+export function paddingElement({ type, qparams }: Pick<Operand, 'type' | 'qparams'>, value: number): number {
   if (qparams === undefined || typeof qparams.scale !== 'number' || typeof qparams.zeroPoint !== 'number') {
     if (type === 'float16') return toFloat16Bits(value);
     return type.startsWith('float') ? value : Math.trunc(value);

@@ -26,7 +26,11 @@ export function inferReduction(context: NodeContext<ReductionAttributes>, types:
   return [{ type: x.type, dims }];
 }
 
-function reducedAxes(context: NodeContext<ReductionAttributes>, rank: number): ReadonlySet<number> {
+/** From 0 on, each once. */
+export function reducedAxes(
+  context: Pick<NodeContext<ReductionAttributes>, 'node' | 'attributes'>,
+  rank: number,
+): ReadonlySet<number> {
   return new Set(context.attributes.axes.map((axis) => normalizeAxis(context, axis, rank)));
 }
 

@@ -64,7 +64,7 @@ export const resizeBilinear = defineOp<ResizeAttributes>({
 });
 
 /** The two input pixels of an output pixel along one dimension, and their weights. */
-interface Taps {
+export interface Taps {
   readonly lower: Int32Array;
   readonly upper: Int32Array;
   readonly lowerWeight: Float64Array;
@@ -81,7 +81,7 @@ function newTaps(size: number): Taps {
 }
 
 /** At the lower edge the place can be below 0: both pixels are the first, the weights above 1 and below 0. */
-function floatTaps(input: number, output: number, { alignCorners, halfPixelCenters }: ResizeAttributes): Taps {
+export function floatTaps(input: number, output: number, { alignCorners, halfPixelCenters }: ResizeAttributes): Taps {
   const { fround } = Math;
   const scale = floatScale(input, output, alignCorners);
   const taps = newTaps(output);
@@ -97,7 +97,7 @@ function floatTaps(input: number, output: number, { alignCorners, halfPixelCente
   return taps;
 }
 
-function integerTaps(input: number, output: number, { alignCorners, halfPixelCenters }: ResizeAttributes): Taps {
+export function integerTaps(input: number, output: number, { alignCorners, halfPixelCenters }: ResizeAttributes): Taps {
   const [inputSpan, outputSpan] = alignCorners && output > 1 ? [input - 1, output - 1] : [input, output];
   const scale = Math.floor((1024 * inputSpan + Math.floor(outputSpan / 2)) / outputSpan);
   const taps = newTaps(output);

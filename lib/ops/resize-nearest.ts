@@ -56,7 +56,8 @@ export const resizeNearest = defineOp<ResizeAttributes>({
   },
 });
 
-function nearest(input: number, output: number, { alignCorners, halfPixelCenters }: ResizeAttributes): Int32Array {
+/** Of each output row or column, the one of the input. */
+export function nearest(input: number, output: number, { alignCorners, halfPixelCenters }: ResizeAttributes): Int32Array {
   const scale = floatScale(input, output, alignCorners);
   return Int32Array.from({ length: output }, (_, i) => {
     const position = Math.fround(Math.fround(i + (halfPixelCenters ? 0.5 : 0)) * scale);

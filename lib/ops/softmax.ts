@@ -3,12 +3,13 @@
  *
  * Fixed point (TFLite's reference kernels), for int8 and uint8, to 8 or 16 bits, where the output has scale 1 / 2^bits and
  * the lowest integer as zero point: differences to the largest x in Q5.26, gemmlowp's exponential, their sum in Q12.19, its
- * reciprocal, and the products rounded. `onnx`: dequantize, compute, quantize half to even.
+ * reciprocal, and the products rounded. `onnx`: float64 exponentials of the differences, the quotients rounded to float32, quantized
+ * half to even.
  */
 import { quantizedRanges } from '../quant/qparams.js';
 import type { DataType } from '../tensor.js';
 import { affine, caseGraph } from './cases.js';
-import { checkedOperand, dequantizer, isQuantized, quantizations, quantizer } from './elementwise.js';
+import { checkedOperand, isQuantized, quantizations, quantizer } from './elementwise.js';
 import { fixed32, reciprocal, roundingDivideByPot } from './fixed-point.js';
 import { type AttributeReader, defineOp, expectRank, type NodeContext, nodeError, type RunContext } from './op.js';
 import { expectOutputQuantization } from './saturating-input.js';
@@ -81,14 +82,18 @@ function rowFunction(context: RunContext<SoftmaxAttributes>, type: DataType): (x
   if (!isQuantized(type)) return (x, y) => y.set(realSoftmax(x, beta));
   if (context.numerics !== 'onnx') return fixedPointRow(context, context.numerics);
   const [input, output] = quantizations(context);
-  const [dequantize, quantize] = [dequantizer(input), quantizer(output, 'onnx')];
-  return (x, y) =>
-    y.set(
-      realSoftmax(
-        Float32Array.from(x, (q) => dequantize(q)),
-        beta,
-      ).map((value) => quantize(value)),
-    );
+  const [exponentials, quantize] = [realExponentials(input.scale, beta), quantizer(output, 'onnx')];
+  return (x, y) => {
+    const largest = largestOf(x);
+    let sum = 0;
+    for (const q of x) sum += exponentials(q - largest);
+    for (let i = 0; i < x.length; i++) y[i] = quantize(Math.fround(exponentials(x[i]! - largest) / sum));
+  };
+}
+
+/** e^(beta · scale · difference) in float64, of a difference of quantized integers. */
+export function realExponentials(scale: number, beta: number): (difference: number) => number {
+  return (difference) => Math.exp(beta * scale * difference);
 }
 
 /** In float64, rounded once. */

@@ -51,7 +51,7 @@ export function constantIntegers<A>({ node }: NodeContext<A>, { name, type, cons
 }
 
 /** The element that stands for a real 0: the zero point, where there is one for the whole tensor. */
-export function realZero({ qparams }: Operand): number {
+export function realZero({ qparams }: Pick<Operand, 'qparams'>): number {
   return typeof qparams?.zeroPoint === 'number' ? qparams.zeroPoint : 0;
 }
 

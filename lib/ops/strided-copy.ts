@@ -14,7 +14,7 @@ export interface View {
   readonly strides: readonly number[];
 }
 
-interface Loop {
+export interface Loop {
   readonly size: number;
   readonly from: number;
   readonly to: number;
@@ -46,7 +46,7 @@ export function copyStrided(dims: readonly number[], from: View, to: View): void
 }
 
 /** Dimensions of 1 vanish; neighbours that are as one long dimension in both arrays become that dimension. */
-function mergedLoops(dims: readonly number[], from: readonly number[], to: readonly number[]): Loop[] {
+export function mergedLoops(dims: readonly number[], from: readonly number[], to: readonly number[]): Loop[] {
   const loops: Loop[] = [];
   for (const [i, size] of dims.entries()) {
     if (size === 1) continue;

@@ -96,14 +96,15 @@ function checkEntries(
 }
 
 /** What one entry takes: its share of the first element's position, the step and the number of elements. */
-interface Range {
+export interface Range {
   readonly offset: number;
   readonly stride: number;
   /** Undefined where the dimension goes away. */
   readonly size: number | undefined;
 }
 
-function takenRanges(context: NodeContext<StridedSliceAttributes>, x: Operand): readonly Range[] {
+/** One for each dimension of x, and for new ones. */
+export function takenRanges(context: NodeContext<StridedSliceAttributes>, x: Operand): readonly Range[] {
   const { node, attributes } = context;
   const own = stridesOf(x.dims);
   const ranges: Range[] = [];

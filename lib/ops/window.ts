@@ -9,6 +9,8 @@ export interface Window {
 }
 
 const maxStep = 65536;
+/** Of one side. */
+export const maxPadding = maxStep;
 
 export function parseWindow(attributes: AttributeReader): Window {
   const pair = (name: string) => {
@@ -20,7 +22,7 @@ export function parseWindow(attributes: AttributeReader): Window {
 }
 
 function parsePadding(attributes: AttributeReader): Window['padding'] {
-  const pads = attributes.integers('pads', 0, maxStep, []);
+  const pads = attributes.integers('pads', 0, maxPadding, []);
   if (pads.length === 0) return attributes.oneOf('padding', ['same', 'valid'], 'valid');
   if (pads.length !== 4) throw attributes.wrong('pads', 'four integers: top, left, bottom, right', pads);
   return pads as unknown as readonly [number, number, number, number];

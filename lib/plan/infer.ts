@@ -1,9 +1,10 @@
 /** Specialises a graph to concrete shapes: the type and dimensions of every value, and the values that are known beforehand. */
 import { describe, OctensorError } from '../errors.js';
 import type { Dim, Graph, Node, Value } from '../graph/graph.js';
+import { FoldBudget, foldNode, isKnownBeforehand } from '../ops/fold.js';
+import { macsOf } from '../ops/macs.js';
 import { nodeError, type Operand, type OutputShape } from '../ops/op.js';
 import type { DataType, Tensor } from '../tensor.js';
-import { macsOf } from './macs.js';
 import type { ResolvedNode } from './resolve.js';
 
 export interface InferredNode extends ResolvedNode {
@@ -19,15 +20,9 @@ export interface Inference {
   readonly operands: ReadonlyMap<string, Operand>;
 }
 
-/** What a file may make us compute before the first run: elements of folded constants in total, and products a node. */
-const maxFoldedElements = 2 ** 26;
-const maxFoldedMacs = 2 ** 28;
-
-/** Operators whose result depends on their inputs' shapes alone. */
-const shapeOps: ReadonlySet<string> = new Set(['Shape']);
-
 /**
- * Runs every operator's shape inference in order, for inputs of the given shapes. Computes nodes whose inputs are all constant.
+ * Runs every operator's shape inference in order, for inputs of the given shapes. Computes nodes whose inputs are all constant:
+ * the passes did so where it is so for all shapes; here are those that are constant for these ones.
  * Throws ERR_SHAPE and ERR_DTYPE where an operator refuses its inputs or finds another result than the graph declares.
  */
 export function inferGraph(
@@ -53,7 +48,7 @@ export function inferGraph(
   for (const [name, tensor] of graph.constants) define(name, tensor.type, tensor.dims, tensor);
   for (const { current, initial } of graph.states) define(current, initial.type, initial.dims);
 
-  let budget = maxFoldedElements;
+  const budget = new FoldBudget();
   const inferred = nodes.map((resolved): InferredNode => {
     const { node, op, attributes } = resolved;
     const inputs = node.inputs.map((name) => (name === '' ? undefined : operands.get(name)!));
@@ -66,12 +61,8 @@ export function inferGraph(
       return makeOperand(value, dims);
     });
     const macs = macsOf(node.op, inputs, declared);
-    const elements = declared.reduce((sum, { dims }) => sum + product(dims), 0);
-    const isKnown = shapeOps.has(node.op) || inputs.every((input) => input === undefined || input.constant !== undefined);
-    const isFolded = isKnown && elements <= budget && macs <= maxFoldedMacs;
-    if (isFolded) budget -= elements;
-    const data = inputs.map((input) => input?.constant);
-    const constants = isFolded ? op.run({ ...context, data, outputs: declared }) : [];
+    const isFolded = isKnownBeforehand(context) && budget.allows(declared, macs);
+    const constants = isFolded ? foldNode(op, context, declared) : [];
     const outputs = declared.map((operand, i) => (isFolded ? { ...operand, constant: constants[i]! } : operand));
     for (const operand of outputs) operands.set(operand.name, operand);
     return { ...resolved, inputs, outputs, macs, isFolded };
@@ -123,8 +114,4 @@ function expectSameShape(current: Operand, next: Operand): void {
   if (next.type === current.type && formatDims(next.dims) === formatDims(current.dims)) return;
   const [from, to] = [current, next].map(({ name, type, dims }) => `${describe(name)}: ${type} ${formatDims(dims)}`);
   throw new OctensorError('ERR_SHAPE', `a state changes its type or shape from ${from} to ${to}`);
-}
-
-function product(dims: readonly number[]): number {
-  return dims.reduce((size, dim) => size * dim, 1);
 }

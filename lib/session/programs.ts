@@ -1,6 +1,7 @@
 /** A graph's programs, one for each combination of input shapes; the ones used last are kept. */
 import type { Backend, CompileOptions, Program } from '../backends/backend.js';
 import type { Graph } from '../graph/graph.js';
+import { optimize } from '../passes/index.js';
 import { makePlan, type Plan } from '../plan/plan.js';
 import { type ResolvedNode, resolveGraph } from '../plan/resolve.js';
 
@@ -20,11 +21,15 @@ export class Programs {
   readonly #programs = new Map<string, PlannedProgram>();
 
   /** Throws for a graph that runs for no shape; plans at once where all shapes are known, so that errors come early. */
-  constructor(graph: Graph, backend: Backend, options: CompileOptions) {
+  constructor(given: Graph, backend: Backend, options: CompileOptions) {
+    const resolved = resolveGraph(given);
+    // The reference runs what was given, so that whatever is compared with it tests the passes too.
+    const isOptimized = options.fuse && backend.name === 'native';
+    const graph = isOptimized ? optimize(given).graph : given;
     this.#graph = graph;
     this.#backend = backend;
     this.#options = options;
-    this.#nodes = resolveGraph(graph);
+    this.#nodes = isOptimized ? resolveGraph(graph) : resolved;
     const declared = graph.inputs.map((name) => [name, graph.values.get(name)!.dims] as const);
     const isStatic = declared.every(([, dims]) => dims.every((dim) => typeof dim === 'number'));
     if (isStatic) this.get(new Map(declared.map(([name, dims]) => [name, { dims: dims as readonly number[] }])));

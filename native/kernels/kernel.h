@@ -7,7 +7,8 @@
 //     panel 0: a0 a1 b0 b1 c0 c1 d0 d1 | a2 a3 b2 b3 c2 c3 d2 d3 | ...      panel 1: e0 e1 f0 f1 ...
 //
 // K is padded to a multiple of kr with zeros. The last panel holds the remaining columns, rounded up to a multiple of nr_step
-// with zero columns; so every panel but the last has the same size.
+// with zero columns; so every panel but the last has the same size. A convolution's window is a sum over taps, each with a K of
+// its own: in a panel the taps follow each other, each padded.
 #ifndef OCTENSOR_KERNELS_KERNEL_H_
 #define OCTENSOR_KERNELS_KERNEL_H_
 
@@ -40,19 +41,32 @@ struct Epilogue {
   uint8_t output_flip;        // 0x80 for int8, else 0
 };
 
-constexpr size_t kMaxNr = 64;
+// Rows of a tile and columns of a panel.
+struct TileShape {
+  uint8_t mr, nr;
+};
 
-// One call of a kernel: `rows` rows of C (at most the kernel's mr) times `n` columns, which start at a panel's edge.
-//   C[i][j] = epilogue(init[j] + row_term[i] * column_term[j] + sum_k (a[i][k] ^ a_flip) * b[k][j])   modulo 2^32
+constexpr size_t kMaxMr = 16;
+constexpr size_t kMaxNr = 64;
+constexpr size_t kMaxReadPast = 16;  // elements
+
+// One call of a kernel: `rows` rows of C (at most the shape's mr) times `n` columns, which start at a panel's edge.
+//   C[i][j] = epilogue(init[j] + row_term[i] * column_term[j]
+//                      + sum over taps t and k of (a[i][tap_offsets[t] + k] ^ a_flip) * b[t][k][j])   modulo 2^32
 struct GemmTile {
   size_t rows;
-  size_t k;
+  size_t taps;
+  size_t k;  // of one tap
   size_t n;
-  // `rows` pointers to K elements each: bytes (ADomain kU8, kS8) or int16 (kS16). Nothing past K is read.
+  // `rows` pointers to bytes (ADomain kU8, kS8) or int16 (kS16), of which each tap reads K from its offset on, which counts
+  // elements. A plain matrix has one tap, at 0.
   const void* const* a;
+  const ptrdiff_t* tap_offsets;
+  bool may_read_past;          // kMaxReadPast elements past every tap's K can be read; else nothing is
   uint8_t a_flip;              // 0x80 where the caller's signedness is not the kernel's ADomain, else 0; unused for kS16
   const void* b;               // the first panel; 64-byte aligned
   size_t b_panel_bytes;        // from one panel to the next
+  size_t panel_columns;        // the nr of one of the kernel's shapes
   const int32_t* init;         // like Epilogue's arrays, but already offset to the tile's first column
   const int32_t* row_term;     // null, or one per row
   const int32_t* column_term;  // with row_term: one per column, offset and padded like init
@@ -70,7 +84,7 @@ enum class BDomain : uint8_t { kS8, kS16 };
 struct GemmKernel {
   const char* name;  // octensor_gemm_<a><b>_<mr>x<nr>c<kr>__<isa>
   Isa isa;
-  uint8_t mr, nr, nr_step, kr;
+  uint8_t mr, nr, nr_step, kr;  // mr and nr: the shape for wide matrices
   ADomain a_domain;
   BDomain b_domain;
   void (*run)(const GemmTile& tile);
@@ -78,6 +92,8 @@ struct GemmKernel {
   int32_t (*sum_row)(const uint8_t* a, size_t k, uint8_t flip);
   // kS16, else null: k bytes, int8 or uint8, to int16.
   void (*widen_row)(const uint8_t* a, size_t k, bool is_signed, int16_t* wide);
+  // Taller tiles on narrower panels, for matrices that have few columns or leave a narrow last panel; unused ones are {0, 0}.
+  TileShape narrow[3];
 };
 
 // Runs `rounds` rounds of the ISA's multiply-accumulate instruction on registers only, and returns how many 8-bit

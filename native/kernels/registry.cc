@@ -1,5 +1,6 @@
 #include "kernels/registry.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "core/cpu.h"
@@ -13,12 +14,17 @@ namespace octensor {
 #endif
 
 extern const GemmKernel kGemm_4x8c1_scalar;
+extern const DepthwiseKernel kDepthwise_16c1_scalar;
+extern const FloatKernels kFloat_4x8_scalar;
 uint64_t PeakScalar(uint64_t rounds);
 #if OCTENSOR_X64
 extern const GemmKernel kGemm_6x16c2_avx2, kGemm_12x32c2_avx512, kGemm_6x64c4_avx512vnni;
+extern const DepthwiseKernel kDepthwise_64c4_avx512vnni;
+extern const FloatKernels kFloat_6x16_avx2, kFloat_14x32_avx512;
 uint64_t PeakAvx2(uint64_t rounds), PeakAvx512(uint64_t rounds), PeakAvx512Vnni(uint64_t rounds);
 #elif OCTENSOR_ARM64
 extern const GemmKernel kGemm_8x8c1_neon, kGemm_8x8c4_neondot, kGemm_8x8c8_neoni8mm;
+extern const FloatKernels kFloat_8x8_neon;
 uint64_t PeakNeon(uint64_t rounds), PeakNeonDot(uint64_t rounds), PeakNeonI8mm(uint64_t rounds);
 #endif
 
@@ -51,6 +57,24 @@ const GemmKernel* const kGemmKernels[] = {
     &kGemm_4x8c1_scalar,
 };
 
+const DepthwiseKernel* const kDepthwiseKernels[] = {
+#if OCTENSOR_X64
+    &kDepthwise_64c4_avx512vnni,
+#elif OCTENSOR_ARM64
+#endif
+    &kDepthwise_16c1_scalar,
+};
+
+const FloatKernels* const kFloatKernels[] = {
+#if OCTENSOR_X64
+    &kFloat_14x32_avx512,
+    &kFloat_6x16_avx2,
+#elif OCTENSOR_ARM64
+    &kFloat_8x8_neon,
+#endif
+    &kFloat_4x8_scalar,
+};
+
 size_t RankOf(Isa isa) {
   size_t rank = 0;
   while (kIsas[rank].isa != isa) ++rank;
@@ -81,6 +105,27 @@ const GemmKernel* const* GemmKernels(size_t* count) {
 }
 
 const GemmKernel* FindGemmKernel(Isa isa) { return FindBest(kGemmKernels, isa); }
+
+const DepthwiseKernel* const* DepthwiseKernels(size_t* count) {
+  *count = sizeof(kDepthwiseKernels) / sizeof(kDepthwiseKernels[0]);
+  return kDepthwiseKernels;
+}
+
+const DepthwiseKernel* FindDepthwiseKernel(Isa isa) { return FindBest(kDepthwiseKernels, isa); }
+
+const DepthwiseKernel* FindWideDepthwiseKernel(Isa isa) {
+  const DepthwiseKernel* const* end = kDepthwiseKernels + sizeof(kDepthwiseKernels) / sizeof(kDepthwiseKernels[0]);
+  return *std::find_if(kDepthwiseKernels, end, [isa](const DepthwiseKernel* kernel) {
+    return kernel->w_domain == BDomain::kS16 && RankOf(kernel->isa) >= RankOf(isa);
+  });
+}
+
+const FloatKernels* const* FloatKernelList(size_t* count) {
+  *count = sizeof(kFloatKernels) / sizeof(kFloatKernels[0]);
+  return kFloatKernels;
+}
+
+const FloatKernels* FindFloatKernels(Isa isa) { return FindBest(kFloatKernels, isa); }
 
 const IsaEntry* FindIsa(const char* name) {
   for (const IsaEntry& entry : kIsas) {

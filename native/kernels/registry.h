@@ -3,6 +3,8 @@
 #ifndef OCTENSOR_KERNELS_REGISTRY_H_
 #define OCTENSOR_KERNELS_REGISTRY_H_
 
+#include "kernels/depthwise.h"
+#include "kernels/float.h"
 #include "kernels/kernel.h"
 
 namespace octensor {
@@ -19,6 +21,14 @@ const GemmKernel* const* GemmKernels(size_t* count);
 
 // The best kernel that a CPU with this ISA can run: the ISA's own, or that of the next lower one. `isa` is one of IsaList.
 const GemmKernel* FindGemmKernel(Isa isa);
+
+// Likewise; the wide one takes weights that do not fit 8 bits after subtraction of their zero point.
+const DepthwiseKernel* const* DepthwiseKernels(size_t* count);
+const DepthwiseKernel* FindDepthwiseKernel(Isa isa);
+const DepthwiseKernel* FindWideDepthwiseKernel(Isa isa);
+
+const FloatKernels* const* FloatKernelList(size_t* count);
+const FloatKernels* FindFloatKernels(Isa isa);
 
 // The ISA of that name, or null.
 const IsaEntry* FindIsa(const char* name);

@@ -29,7 +29,7 @@ OCTENSOR_INLINE int32_t PairAt(const int16_t* a) {
 OCTENSOR_INLINE int32_t LastAt(const int16_t* a) { return static_cast<uint16_t>(*a); }
 
 template <class V, bool kLast, int MR, int NV>
-OCTENSOR_INLINE void AddStep(typename V::Sum (&acc)[MR][NV], const int16_t* const (&a)[MR], size_t k, const int16_t* b) {
+OCTENSOR_INLINE void AddStep(typename V::Sum (&acc)[MR][NV], const int16_t* const (&a)[MR], ptrdiff_t k, const int16_t* b) {
   typename V::Sum column[NV];
   OCTENSOR_UNROLL for (int v = 0; v < NV; ++v) column[v] = V::Load(b + 2 * V::kLanes * v);
   OCTENSOR_UNROLL for (int i = 0; i < MR; ++i) {
@@ -59,15 +59,20 @@ OCTENSOR_INLINE void Panel(const GemmTile& tile, const int16_t* b, size_t j) {
       OCTENSOR_UNROLL for (int u = 1; u < kChains; ++u) acc[u][i][v] = V::Zero();
     }
   }
-  const size_t pairs_end = tile.k & ~size_t{1};
-  size_t k = 0;
-  if constexpr (kChains > 1) {
-    for (; k + 2 * kChains <= pairs_end; k += 2 * kChains, b += kStep * kChains) {
-      OCTENSOR_UNROLL for (int u = 0; u < kChains; ++u) AddStep<V, false>(acc[u], a, k + 2 * u, b + kStep * u);
+  for (size_t t = 0; t < tile.taps; ++t) {
+    ptrdiff_t k = tile.tap_offsets[t];
+    const ptrdiff_t pairs_end = k + static_cast<ptrdiff_t>((tile.k + tile.may_read_past) & ~size_t{1});
+    if constexpr (kChains > 1) {
+      for (; k + 2 * kChains <= pairs_end; k += 2 * kChains, b += kStep * kChains) {
+        OCTENSOR_UNROLL for (int u = 0; u < kChains; ++u) AddStep<V, false>(acc[u], a, k + 2 * u, b + kStep * u);
+      }
+    }
+    for (; k < pairs_end; k += 2, b += kStep) AddStep<V, false>(acc[0], a, k, b);
+    if (tile.k % 2 != 0 && !tile.may_read_past) {
+      AddStep<V, true>(acc[0], a, k, b);
+      b += kStep;
     }
   }
-  for (; k < pairs_end; k += 2, b += kStep) AddStep<V, false>(acc[0], a, k, b);
-  if (k < tile.k) AddStep<V, true>(acc[0], a, k, b);
   OCTENSOR_UNROLL for (int u = 1; u < kChains; ++u) {
     OCTENSOR_UNROLL for (int i = 0; i < MR; ++i) {
       OCTENSOR_UNROLL for (int v = 0; v < NV; ++v) acc[0][i][v] = V::Add(acc[0][i][v], acc[u][i][v]);

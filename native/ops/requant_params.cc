@@ -8,24 +8,19 @@ namespace octensor {
 namespace {
 
 void PrepareFloat(const Scales& scales, size_t n, size_t padded, double max_accumulator, float* scale, Epilogue* epilogue) {
-  float largest = static_cast<float>(scales.all);
-  if (scales.per_channel != nullptr) {
-    std::copy_n(scales.per_channel, n, scale);
-    std::fill(scale + n, scale + padded, 1.0f);
-    largest = *std::max_element(scale, scale + n);
-  } else {
-    std::fill_n(scale, padded, largest);
-  }
+  for (size_t i = 0; i < n; ++i) scale[i] = static_cast<float>(scales[i]);
+  std::fill(scale + n, scale + padded, 1.0f);
   epilogue->scale = scale;
-  epilogue->may_exceed_int32 = max_accumulator * largest >= 2147483648.0 / 2;  // with room for what f32 rounds up
+  // With room for what f32 rounds up.
+  epilogue->may_exceed_int32 = max_accumulator * *std::max_element(scale, scale + n) >= 2147483648.0 / 2;
 }
 
 void PrepareFixedPoint(const Scales& scales, size_t n, size_t padded, double max_accumulator, int32_t* multiplier,
                        int32_t* exponent, Epilogue* epilogue) {
   int32_t largest = -31;
-  const size_t distinct = scales.per_channel != nullptr ? n : 1;
+  const size_t distinct = scales.has_one() ? 1 : n;
   for (size_t i = 0; i < distinct; ++i) {
-    const FixedPoint m = ToFixedPoint(scales.per_channel != nullptr ? double{scales.per_channel[i]} : scales.all);
+    const FixedPoint m = ToFixedPoint(scales[i]);
     multiplier[i] = m.multiplier;
     // Zero times anything is zero at any shift: the smallest keeps such a channel (all its weights 0, say) on the fast path.
     exponent[i] = m.multiplier == 0 ? -31 : m.exponent;

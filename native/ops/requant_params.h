@@ -8,9 +8,16 @@
 
 namespace octensor {
 
+// One scale for every channel, unless there is an array with one for each of n channels.
 struct Scales {
-  double all;                // for every channel, unless
-  const float* per_channel;  // one for each of n channels
+  double all = 0;
+  const float* per_channel = nullptr;
+  const double* per_channel_double = nullptr;
+
+  bool has_one() const { return per_channel == nullptr && per_channel_double == nullptr; }
+  double operator[](size_t i) const {
+    return per_channel_double != nullptr ? per_channel_double[i] : per_channel != nullptr ? double{per_channel[i]} : all;
+  }
 };
 
 // `first` and `second` are arrays of `padded` >= n entries each: scales, or multipliers and exponents, as epilogue->kind and

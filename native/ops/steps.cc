@@ -5,12 +5,50 @@
 
 namespace octensor {
 
+void MakeConvStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeDepthwiseStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeArgStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeBinaryStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeCopyStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeFillStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakePoolStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeQuantizeStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeReduceStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeResizeBilinearStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeResizeNearestStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeSoftmaxStep(StepFields* fields, std::unique_ptr<Step>* step);
 void MakeTableStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeFloatConvStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeFloatDepthwiseStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeFloatBinaryStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeFloatUnaryStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeFloatPoolStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeFloatReduceStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeFloatSoftmaxStep(StepFields* fields, std::unique_ptr<Step>* step);
 
 namespace {
 
 const StepKind kStepKinds[] = {
+    {"conv", MakeConvStep},
+    {"depthwise", MakeDepthwiseStep},
+    {"arg", MakeArgStep},
+    {"binary", MakeBinaryStep},
+    {"copy", MakeCopyStep},
+    {"fill", MakeFillStep},
+    {"pool", MakePoolStep},
+    {"quantize", MakeQuantizeStep},
+    {"reduce", MakeReduceStep},
+    {"resize-bilinear", MakeResizeBilinearStep},
+    {"resize-nearest", MakeResizeNearestStep},
+    {"softmax", MakeSoftmaxStep},
     {"table", MakeTableStep},
+    {"float-conv", MakeFloatConvStep},
+    {"float-depthwise", MakeFloatDepthwiseStep},
+    {"float-binary", MakeFloatBinaryStep},
+    {"float-unary", MakeFloatUnaryStep},
+    {"float-pool", MakeFloatPoolStep},
+    {"float-reduce", MakeFloatReduceStep},
+    {"float-softmax", MakeFloatSoftmaxStep},
 };
 
 }  // namespace

@@ -1,73 +1,87 @@
-// y[i] = table[x[i]]: any function of 8-bit elements, to elements of 1, 2 or 4 bytes.
-#include <algorithm>
+// y[i] = table[x[i]]: any function of 8-bit elements, to elements of 1, 2, 4 or 8 bytes. Rows may lie apart.
 #include <cstring>
 #include <memory>
 
-#include "core/thread_pool.h"
+#include "ops/parallel.h"
 #include "ops/step.h"
 
 namespace octensor {
 namespace {
 
 constexpr size_t kEntries = 256;
-constexpr size_t kMinPart = size_t{1} << 14;  // elements that are worth a hand-over to another thread
+constexpr size_t kMinPart = size_t{1} << 15;  // elements that are worth a hand-over to another thread
+
+struct TableLayout {
+  Place x, y;
+  size_t rows, count;         // elements of a row
+  size_t x_stride, y_stride;  // in elements, from one row to the next
+  size_t element_bytes;
+};
 
 class TableStep : public Step {
  public:
-  TableStep(Place x, Place y, size_t count, size_t element_bytes, const uint8_t* table)
-      : x_(x), y_(y), count_(count), element_bytes_(element_bytes) {
-    std::memcpy(table_, table, kEntries * element_bytes);
+  TableStep(const TableLayout& layout, const uint8_t* table) : layout_(layout) {
+    std::memcpy(table_, table, kEntries * layout.element_bytes);
   }
 
   void Run(const RunMemory& memory) const override {
-    struct Call {
-      const TableStep* step;
-      const RunMemory* memory;
-      size_t parts;
-    } call = {this, &memory, std::clamp<size_t>(count_ / kMinPart, 1, memory.threads)};
-    ThreadPool::Run(
-        memory.threads, call.parts,
-        [](void* context, size_t part, size_t) {
-          const Call& c = *static_cast<const Call*>(context);
-          const size_t first = c.step->count_ * part / c.parts, end = c.step->count_ * (part + 1) / c.parts;
-          const uint8_t* x = c.memory->In<uint8_t>(c.step->x_);
-          switch (c.step->element_bytes_) {
-            case 1:
-              return c.step->Map<uint8_t>(x, c.memory->Out<uint8_t>(c.step->y_), first, end);
-            case 2:
-              return c.step->Map<uint16_t>(x, c.memory->Out<uint16_t>(c.step->y_), first, end);
-            default:
-              return c.step->Map<uint32_t>(x, c.memory->Out<uint32_t>(c.step->y_), first, end);
-          }
-        },
-        &call);
+    switch (layout_.element_bytes) {
+      case 1:
+        return Map<uint8_t>(memory);
+      case 2:
+        return Map<uint16_t>(memory);
+      case 4:
+        return Map<uint32_t>(memory);
+      default:
+        return Map<uint64_t>(memory);
+    }
   }
 
  private:
   template <typename T>
-  void Map(const uint8_t* x, T* y, size_t first, size_t end) const {
+  void Map(const RunMemory& memory) const {
     const T* table = reinterpret_cast<const T*>(table_);
-    for (size_t i = first; i < end; ++i) y[i] = table[x[i]];
+    const uint8_t* x = memory.In<uint8_t>(layout_.x);
+    T* y = memory.Out<T>(layout_.y);
+    const auto map = [&](const uint8_t* from, T* to, size_t count) {
+      for (size_t i = 0; i < count; ++i) to[i] = table[from[i]];
+    };
+    if (layout_.rows == 1) {
+      return RunParts(memory, layout_.count, kMinPart,
+                      [&](size_t first, size_t end) { map(x + first, y + first, end - first); });
+    }
+    RunParts(memory, layout_.rows, kMinPart / layout_.count, [&](size_t first, size_t end) {
+      for (size_t row = first; row < end; ++row) map(x + row * layout_.x_stride, y + row * layout_.y_stride, layout_.count);
+    });
   }
 
-  Place x_, y_;
-  size_t count_, element_bytes_;
-  alignas(64) uint8_t table_[kEntries * sizeof(uint32_t)];
+  TableLayout layout_;
+  alignas(64) uint8_t table_[kEntries * sizeof(uint64_t)];
 };
 
 }  // namespace
 
-// x: bytes[count]; y: elements of elementBytes (1, 2 or 4)[count]; table: the bytes of 256 elements, indexed by x as unsigned
+// x: bytes; y: elements of elementBytes (1, 2, 4 or 8); count; table: the bytes of 256 elements, indexed by x as unsigned.
+// rows (1 by default) of `count` elements, `xStride` and `yStride` apart
 void MakeTableStep(StepFields* fields, std::unique_ptr<Step>* step) {
-  const size_t count = fields->Size("count");
-  const size_t element_bytes = fields->Size("elementBytes");
-  if (element_bytes != 1 && element_bytes != 2 && element_bytes != 4) {
-    fields->Fail("elementBytes", StatusCode::kShape, "expected 1, 2 or 4");
+  TableLayout layout = {};
+  layout.count = fields->Size("count");
+  layout.rows = fields->Has("rows") ? fields->Size("rows") : 1;
+  layout.x_stride = layout.rows > 1 ? fields->Size("xStride") : 0;
+  layout.y_stride = layout.rows > 1 ? fields->Size("yStride") : 0;
+  layout.element_bytes = fields->Size("elementBytes");
+  const size_t bytes = layout.element_bytes;
+  if (bytes != 1 && bytes != 2 && bytes != 4 && bytes != 8) {
+    return fields->Fail("elementBytes", StatusCode::kShape, "expected 1, 2, 4 or 8");
   }
-  const Place x = fields->In("x", count, 1), y = fields->Out("y", count, element_bytes);
+  if (layout.rows > 1 && layout.y_stride < layout.count) {
+    return fields->Fail("yStride", StatusCode::kShape, "expected rows that do not overlap");
+  }
+  layout.x = fields->In("x", (layout.rows - 1) * layout.x_stride + layout.count, 1);
+  layout.y = fields->Out("y", (layout.rows - 1) * layout.y_stride + layout.count, bytes);
   bool is_signed;
-  const uint8_t* table = fields->Bytes("table", kEntries * element_bytes, &is_signed);
-  if (fields->ok()) *step = std::make_unique<TableStep>(x, y, count, element_bytes, table);
+  const uint8_t* table = fields->Bytes("table", kEntries * bytes, &is_signed);
+  if (fields->ok()) *step = std::make_unique<TableStep>(layout, table);
 }
 
 }  // namespace octensor

@@ -22,45 +22,31 @@ OCTENSOR_INLINE __m512i BroadcastGroup(const uint8_t* a, __m512i flip) {
   return kFlip ? _mm512_xor_si512(_mm512_set1_epi32(group), flip) : _mm512_set1_epi32(group);
 }
 
-// acc += rows [k, end) of A times the panel, end - k a multiple of 4 * KU; returns the panel's next group. KU groups at a time
-// go to accumulators of their own, so that a tile of few rows still has enough independent chains to hide the latency.
+// acc += k's [k, end) of the rows of A times the panel, end - k a multiple of 4 * KU; returns the panel's next group. KU groups
+// at a time go to accumulators of their own, so that a tile of few rows still has enough independent chains to hide the latency.
 template <int MR, int NV, int KU, bool kFlip>
-OCTENSOR_INLINE const uint8_t* Accumulate(const uint8_t* const (&a)[MR], __m512i flip, size_t k, size_t end, const uint8_t* b,
-                                          __m512i (&acc)[MR][NV]) {
-  __m512i other[KU][MR][NV];
-  OCTENSOR_UNROLL for (int u = 1; u < KU; ++u) {
-    OCTENSOR_UNROLL for (int i = 0; i < MR; ++i) {
-      OCTENSOR_UNROLL for (int v = 0; v < NV; ++v) other[u][i][v] = _mm512_setzero_si512();
-    }
-  }
+OCTENSOR_INLINE const uint8_t* Accumulate(const uint8_t* const (&a)[MR], __m512i flip, ptrdiff_t k, ptrdiff_t end,
+                                          const uint8_t* b, __m512i (*acc)[MR][NV]) {
   for (; k < end; k += 4 * KU, b += 64 * NV * KU) {
     OCTENSOR_UNROLL for (int u = 0; u < KU; ++u) {
       __m512i columns[NV];
       OCTENSOR_UNROLL for (int v = 0; v < NV; ++v) columns[v] = _mm512_load_si512(b + 64 * (NV * u + v));
       OCTENSOR_UNROLL for (int i = 0; i < MR; ++i) {
         const __m512i group = BroadcastGroup<kFlip>(a[i] + k + 4 * u, flip);
-        OCTENSOR_UNROLL for (int v = 0; v < NV; ++v) {
-          __m512i& sum = u == 0 ? acc[i][v] : other[u][i][v];
-          sum = _mm512_dpbusd_epi32(sum, group, columns[v]);
-        }
+        OCTENSOR_UNROLL for (int v = 0; v < NV; ++v) acc[u][i][v] = _mm512_dpbusd_epi32(acc[u][i][v], group, columns[v]);
       }
-    }
-  }
-  OCTENSOR_UNROLL for (int u = 1; u < KU; ++u) {
-    OCTENSOR_UNROLL for (int i = 0; i < MR; ++i) {
-      OCTENSOR_UNROLL for (int v = 0; v < NV; ++v) acc[i][v] = _mm512_add_epi32(acc[i][v], other[u][i][v]);
     }
   }
   return b;
 }
 
-// The last k % 4 values of each row; what stands beside them meets zeros in B.
+// The last k % 4 values of a tap of each row; what stands beside them meets zeros in B.
 template <int MR, int NV>
-OCTENSOR_INLINE void AccumulateTail(const uint8_t* const (&a)[MR], __m512i flip, size_t k, size_t end, const uint8_t* b,
+OCTENSOR_INLINE void AccumulateTail(const uint8_t* const (&a)[MR], __m512i flip, ptrdiff_t k, ptrdiff_t end, const uint8_t* b,
                                     __m512i (&acc)[MR][NV]) {
   OCTENSOR_UNROLL for (int i = 0; i < MR; ++i) {
     uint8_t bytes[4] = {0, 0, 0, 0};
-    for (size_t t = k; t < end; ++t) bytes[t - k] = a[i][t];
+    for (ptrdiff_t t = k; t < end; ++t) bytes[t - k] = a[i][t];
     const __m512i group = BroadcastGroup<true>(bytes, flip);
     OCTENSOR_UNROLL for (int v = 0; v < NV; ++v) {
       acc[i][v] = _mm512_dpbusd_epi32(acc[i][v], group, _mm512_load_si512(b + 64 * v));
@@ -68,57 +54,76 @@ OCTENSOR_INLINE void AccumulateTail(const uint8_t* const (&a)[MR], __m512i flip,
   }
 }
 
+// All taps.
+template <int MR, int NV, int KU, bool kFlip>
+OCTENSOR_INLINE void AccumulateTaps(const GemmTile& tile, const uint8_t* const (&a)[MR], const uint8_t* b,
+                                    __m512i (*acc)[MR][NV]) {
+  const __m512i flip = _mm512_set1_epi8(static_cast<char>(tile.a_flip));
+  const size_t groups = tile.may_read_past ? (tile.k + 3) / 4 : tile.k / 4;
+  const auto whole = static_cast<ptrdiff_t>(4 * groups), unrolled = static_cast<ptrdiff_t>(groups / KU * (4 * KU));
+  const auto k = static_cast<ptrdiff_t>(tile.k);
+  for (size_t t = 0; t < tile.taps; ++t) {
+    const ptrdiff_t start = tile.tap_offsets[t];
+    b = Accumulate<MR, NV, KU, kFlip>(a, flip, start, start + unrolled, b, acc);
+    if (KU > 1) b = Accumulate<MR, NV, 1, kFlip>(a, flip, start + unrolled, start + whole, b, acc);
+    if (whole < k) {
+      AccumulateTail<MR, NV>(a, flip, start + whole, start + k, b, acc[0]);
+      b += 64 * NV;
+    }
+  }
+}
+
 // One panel of 16 * NV columns, the tile's columns from j on.
 template <int MR, int NV>
-OCTENSOR_INLINE void Panel(const GemmTile& tile, const uint8_t* b, size_t j) {
+OCTENSOR_NOINLINE void Panel(const GemmTile& tile, const uint8_t* b, size_t j) {
   constexpr int kKu = MR * NV >= 8 ? 1 : MR * NV >= 4 ? 2 : MR * NV >= 2 ? 4 : 8;
-  const __m512i flip = _mm512_set1_epi8(static_cast<char>(tile.a_flip));
   const uint8_t* a[MR];
-  __m512i acc[MR][NV];
+  __m512i acc[kKu][MR][NV];
   OCTENSOR_UNROLL for (int i = 0; i < MR; ++i) {
     a[i] = static_cast<const uint8_t*>(tile.a[i]);
-    OCTENSOR_UNROLL for (int v = 0; v < NV; ++v) acc[i][v] = _mm512_load_si512(tile.init + j + 16 * v);
+    OCTENSOR_UNROLL for (int v = 0; v < NV; ++v) acc[0][i][v] = _mm512_load_si512(tile.init + j + 16 * v);
+    OCTENSOR_UNROLL for (int u = 1; u < kKu; ++u) {
+      OCTENSOR_UNROLL for (int v = 0; v < NV; ++v) acc[u][i][v] = _mm512_setzero_si512();
+    }
   }
   if (tile.row_term != nullptr) {
     OCTENSOR_UNROLL for (int v = 0; v < NV; ++v) {
       const __m512i column = _mm512_load_si512(tile.column_term + j + 16 * v);
       OCTENSOR_UNROLL for (int i = 0; i < MR; ++i) {
-        acc[i][v] = _mm512_add_epi32(acc[i][v], _mm512_mullo_epi32(column, _mm512_set1_epi32(tile.row_term[i])));
+        acc[0][i][v] = _mm512_add_epi32(acc[0][i][v], _mm512_mullo_epi32(column, _mm512_set1_epi32(tile.row_term[i])));
       }
     }
   }
-  const size_t unrolled = tile.k / (4 * kKu) * (4 * kKu), whole = tile.k / 4 * 4;
   // The XOR takes a slot that vpdpbusd could use, so only signed A pays for it.
   if (tile.a_flip == 0) {
-    b = Accumulate<MR, NV, kKu, false>(a, flip, 0, unrolled, b, acc);
+    AccumulateTaps<MR, NV, kKu, false>(tile, a, b, acc);
   } else {
-    b = Accumulate<MR, NV, kKu, true>(a, flip, 0, unrolled, b, acc);
+    AccumulateTaps<MR, NV, kKu, true>(tile, a, b, acc);
   }
-  if (kKu > 1) b = Accumulate<MR, NV, 1, true>(a, flip, unrolled, whole, b, acc);
-  if (whole < tile.k) AccumulateTail<MR, NV>(a, flip, whole, tile.k, b, acc);
-  StoreTile<MR, NV>(acc, tile, j);
-}
-
-template <int MR>
-void Rows(const GemmTile& tile) {
-  const uint8_t* b = static_cast<const uint8_t*>(tile.b);
-  for (size_t j = 0; j < tile.n; j += kNr, b += tile.b_panel_bytes) {
-    const size_t left = tile.n - j;
-    if (left > 48) {
-      Panel<MR, 4>(tile, b, j);
-    } else if (left > 32) {
-      Panel<MR, 3>(tile, b, j);
-    } else if (left > 16) {
-      Panel<MR, 2>(tile, b, j);
-    } else {
-      Panel<MR, 1>(tile, b, j);
+  OCTENSOR_UNROLL for (int u = 1; u < kKu; ++u) {
+    OCTENSOR_UNROLL for (int i = 0; i < MR; ++i) {
+      OCTENSOR_UNROLL for (int v = 0; v < NV; ++v) acc[0][i][v] = _mm512_add_epi32(acc[0][i][v], acc[u][i][v]);
     }
   }
+  StoreTile<MR, NV>(acc[0], tile, j);
 }
 
+using PanelFunction = void (*)(const GemmTile&, const uint8_t*, size_t);
+constexpr PanelFunction kPanels[4][12] = {
+    {Panel<1, 1>, Panel<2, 1>, Panel<3, 1>, Panel<4, 1>, Panel<5, 1>, Panel<6, 1>, Panel<7, 1>, Panel<8, 1>, Panel<9, 1>,
+     Panel<10, 1>, Panel<11, 1>, Panel<12, 1>},
+    {Panel<1, 2>, Panel<2, 2>, Panel<3, 2>, Panel<4, 2>, Panel<5, 2>, Panel<6, 2>, Panel<7, 2>, Panel<8, 2>, Panel<9, 2>,
+     Panel<10, 2>, Panel<11, 2>, Panel<12, 2>},
+    {Panel<1, 3>, Panel<2, 3>, Panel<3, 3>, Panel<4, 3>, Panel<5, 3>, Panel<6, 3>, Panel<7, 3>, Panel<8, 3>},
+    {Panel<1, 4>, Panel<2, 4>, Panel<3, 4>, Panel<4, 4>, Panel<5, 4>, Panel<6, 4>},
+};
+
 void Run(const GemmTile& tile) {
-  static void (*const kRows[kMr])(const GemmTile&) = {Rows<1>, Rows<2>, Rows<3>, Rows<4>, Rows<5>, Rows<6>};
-  kRows[tile.rows - 1](tile);
+  const uint8_t* b = static_cast<const uint8_t*>(tile.b);
+  for (size_t j = 0; j < tile.n; j += tile.panel_columns, b += tile.b_panel_bytes) {
+    const size_t left = tile.n - j, columns = left < tile.panel_columns ? left : tile.panel_columns;
+    kPanels[(columns - 1) / 16][tile.rows - 1](tile, b, j);
+  }
 }
 
 int32_t SumRow(const uint8_t* a, size_t k, uint8_t flip) {
@@ -155,6 +160,7 @@ const GemmKernel kGemm_6x64c4_avx512vnni = {"octensor_gemm_u8s8_6x64c4__avx512vn
                                             BDomain::kS8,
                                             Run,
                                             SumRow,
-                                            nullptr};
+                                            nullptr,
+                                            {{8, 48}, {12, 32}, {12, 16}}};
 
 }  // namespace octensor

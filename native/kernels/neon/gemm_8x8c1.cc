@@ -37,23 +37,26 @@ void RunRows(const GemmTile& tile) {
     }
 
     const int16_t* b = reinterpret_cast<const int16_t*>(panel);
-    size_t k = 0;
-    for (; k + 8 <= tile.k; k += 8, b += 8 * kPanelColumns) {
-      int16x8_t x[kRows];
-      OCTENSOR_UNROLL for (int i = 0; i < kRows; ++i) x[i] = vld1q_s16(a[i] + k);
-      MultiplyLane<kRows, 0>(acc, x, b);
-      MultiplyLane<kRows, 1>(acc, x, b);
-      MultiplyLane<kRows, 2>(acc, x, b);
-      MultiplyLane<kRows, 3>(acc, x, b);
-      MultiplyLane<kRows, 4>(acc, x, b);
-      MultiplyLane<kRows, 5>(acc, x, b);
-      MultiplyLane<kRows, 6>(acc, x, b);
-      MultiplyLane<kRows, 7>(acc, x, b);
-    }
-    for (; k < tile.k; ++k, b += kPanelColumns) {
-      int16x8_t x[kRows];
-      OCTENSOR_UNROLL for (int i = 0; i < kRows; ++i) x[i] = vld1q_dup_s16(a[i] + k);
-      MultiplyLane<kRows, 0>(acc, x, b);
+    for (size_t t = 0; t < tile.taps; ++t) {
+      ptrdiff_t k = tile.tap_offsets[t];
+      const ptrdiff_t end = k + static_cast<ptrdiff_t>(tile.k);
+      for (; k + 8 <= end; k += 8, b += 8 * kPanelColumns) {
+        int16x8_t x[kRows];
+        OCTENSOR_UNROLL for (int i = 0; i < kRows; ++i) x[i] = vld1q_s16(a[i] + k);
+        MultiplyLane<kRows, 0>(acc, x, b);
+        MultiplyLane<kRows, 1>(acc, x, b);
+        MultiplyLane<kRows, 2>(acc, x, b);
+        MultiplyLane<kRows, 3>(acc, x, b);
+        MultiplyLane<kRows, 4>(acc, x, b);
+        MultiplyLane<kRows, 5>(acc, x, b);
+        MultiplyLane<kRows, 6>(acc, x, b);
+        MultiplyLane<kRows, 7>(acc, x, b);
+      }
+      for (; k < end; ++k, b += kPanelColumns) {
+        int16x8_t x[kRows];
+        OCTENSOR_UNROLL for (int i = 0; i < kRows; ++i) x[i] = vld1q_dup_s16(a[i] + k);
+        MultiplyLane<kRows, 0>(acc, x, b);
+      }
     }
     StorePanel<kRows>(acc, tile, column);
   }
@@ -69,7 +72,7 @@ void Run(const GemmTile& tile) { kRunRows[tile.rows - 1](tile); }
 
 extern const GemmKernel kGemm_8x8c1_neon;
 const GemmKernel kGemm_8x8c1_neon = {
-    "octensor_gemm_s16s16_8x8c1__neon", Isa::kNeon, 8, 8, 8, 1, ADomain::kS16, BDomain::kS16, Run, nullptr, WidenRow,
+    "octensor_gemm_s16s16_8x8c1__neon", Isa::kNeon, 8, 8, 8, 1, ADomain::kS16, BDomain::kS16, Run, nullptr, WidenRow, {},
 };
 
 }  // namespace octensor

@@ -24,11 +24,11 @@ OCTENSOR_INLINE void MultiplyLane(int32x4_t (&acc)[kRows][2], const int8x16_t (&
   }
 }
 
-// Whole blocks of 16 k's, of which `k` is a multiple.
+// Whole blocks of 16 k's, from k0 to end.
 template <int kRows, bool kFlip>
-OCTENSOR_INLINE void MultiplyBlocks(int32x4_t (&acc)[kRows][2], const uint8_t* const (&a)[kRows], size_t k, uint8x16_t flip,
-                                    const int8_t* b) {
-  for (size_t k0 = 0; k0 < k; k0 += kBlock, b += kBlock * kPanelColumns) {
+OCTENSOR_INLINE void MultiplyBlocks(int32x4_t (&acc)[kRows][2], const uint8_t* const (&a)[kRows], ptrdiff_t k0, ptrdiff_t end,
+                                    uint8x16_t flip, const int8_t* b) {
+  for (; k0 < end; k0 += kBlock, b += kBlock * kPanelColumns) {
     int8x16_t x[kRows];
     OCTENSOR_UNROLL for (int i = 0; i < kRows; ++i) x[i] = LoadBlock<kFlip>(a[i] + k0, flip);
     OCTENSOR_SCHEDULING_BARRIER();
@@ -44,24 +44,31 @@ void RunRows(const GemmTile& tile) {
   const uint8_t* a[kRows];
   OCTENSOR_UNROLL for (int i = 0; i < kRows; ++i) a[i] = static_cast<const uint8_t*>(tile.a[i]);
   const uint8x16_t flip = vdupq_n_u8(tile.a_flip);
-  const RowTails<kRows> tails(a, tile.k, tile.a_flip);
+  const size_t tail = tile.k % kBlock, whole = tile.k - tail;
+  RowTails<kRows> tails;
+  if (tail != 0 && tile.taps == 1) tails.Fill(tile, a, tile.tap_offsets[0]);
   const int8_t* panel = static_cast<const int8_t*>(tile.b);
 
   for (size_t column = 0; column < tile.n; column += kPanelColumns, panel += tile.b_panel_bytes) {
     int32x4_t acc[kRows][2];
     StartAccumulators<kRows>(tile, column, acc);
 
-    if (tile.a_flip != 0) {
-      MultiplyBlocks<kRows, true>(acc, a, tails.start, flip, panel);
-    } else {
-      MultiplyBlocks<kRows, false>(acc, a, tails.start, flip, panel);
-    }
-    if (tails.count != 0) {
+    const int8_t* b = panel;
+    for (size_t t = 0; t < tile.taps; ++t) {
+      const ptrdiff_t start = tile.tap_offsets[t], end = start + static_cast<ptrdiff_t>(whole);
+      if (tile.a_flip != 0) {
+        MultiplyBlocks<kRows, true>(acc, a, start, end, flip, b);
+      } else {
+        MultiplyBlocks<kRows, false>(acc, a, start, end, flip, b);
+      }
+      b += whole * kPanelColumns;
+      if (tail == 0) continue;
       // The group that is due rotates into lane 0, so that the lane stays a constant.
+      if (tile.taps > 1) tails.Fill(tile, a, start);
       int8x16_t x[kRows];
       OCTENSOR_UNROLL for (int i = 0; i < kRows; ++i) x[i] = tails.Load(i);
-      for (size_t k = tails.start; k < tile.k; k += kGroup) {
-        MultiplyLane<kRows, 0>(acc, x, panel + k * kPanelColumns);
+      for (size_t k = 0; k < tail; k += kGroup, b += kGroupBytes) {
+        MultiplyLane<kRows, 0>(acc, x, b);
         OCTENSOR_UNROLL for (int i = 0; i < kRows; ++i) x[i] = vextq_s8(x[i], x[i], kGroup);
       }
     }
@@ -79,7 +86,7 @@ void Run(const GemmTile& tile) { kRunRows[tile.rows - 1](tile); }
 
 extern const GemmKernel kGemm_8x8c4_neondot;
 const GemmKernel kGemm_8x8c4_neondot = {
-    "octensor_gemm_s8s8_8x8c4__neondot", Isa::kNeonDot, 8, 8, 8, 4, ADomain::kS8, BDomain::kS8, Run, SumRow, nullptr,
+    "octensor_gemm_s8s8_8x8c4__neondot", Isa::kNeonDot, 8, 8, 8, 4, ADomain::kS8, BDomain::kS8, Run, SumRow, nullptr, {},
 };
 
 }  // namespace octensor

@@ -20,19 +20,24 @@ OCTENSOR_INLINE int8x16_t LoadBlock(const uint8_t* a, uint8x16_t flip) {
   return vreinterpretq_s8_u8(kFlip ? veorq_u8(x, flip) : x);
 }
 
-// The `count` = k % 16 last bytes of every row, which begin at k = `start`, then zeros: a register can be loaded, and nothing
-// past K is read. Flipped zeros are -128, but they meet B's zero padding.
+// The K % 16 last bytes of one tap of every row, then anything: a register can be loaded, and nothing past K is read unless the
+// tile allows it. What stands past K meets B's zero padding.
 template <int kRows>
 struct RowTails {
-  size_t start, count;
   alignas(16) uint8_t bytes[kRows][kBlock];
 
-  RowTails(const uint8_t* const (&a)[kRows], size_t k, uint8_t flip) : start(k - k % kBlock), count(k % kBlock) {
-    if (count == 0) return;
+  OCTENSOR_INLINE void Fill(const GemmTile& tile, const uint8_t* const (&a)[kRows], ptrdiff_t offset) {
+    const size_t count = tile.k % kBlock;
+    const uint8x16_t flip = vdupq_n_u8(tile.a_flip);
+    const ptrdiff_t start = offset + static_cast<ptrdiff_t>(tile.k - count);
     OCTENSOR_UNROLL for (int i = 0; i < kRows; ++i) {
-      memset(bytes[i], 0, kBlock);
-      memcpy(bytes[i], a[i] + start, count);
-      vst1q_u8(bytes[i], veorq_u8(vld1q_u8(bytes[i]), vdupq_n_u8(flip)));
+      if (tile.may_read_past) {
+        vst1q_u8(bytes[i], veorq_u8(vld1q_u8(a[i] + start), flip));
+      } else {
+        memset(bytes[i], 0, kBlock);
+        memcpy(bytes[i], a[i] + start, count);
+        vst1q_u8(bytes[i], veorq_u8(vld1q_u8(bytes[i]), flip));
+      }
     }
   }
 

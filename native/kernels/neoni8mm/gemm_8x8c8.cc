@@ -47,12 +47,12 @@ OCTENSOR_INLINE void MultiplyGroup(int32x4_t (&blocks)[kPairs][kColumnPairs], co
   }
 }
 
-// Whole blocks of 16 k's, of which `k` is a multiple.
+// Whole blocks of 16 k's, from k0 to end.
 template <int kRows, bool kFlip>
-OCTENSOR_INLINE void MultiplyBlocks(int32x4_t (&blocks)[Pairs(kRows)][kColumnPairs], const uint8_t* const (&a)[kRows], size_t k,
-                                    uint8x16_t flip, const int8_t* b) {
+OCTENSOR_INLINE void MultiplyBlocks(int32x4_t (&blocks)[Pairs(kRows)][kColumnPairs], const uint8_t* const (&a)[kRows],
+                                    ptrdiff_t k0, ptrdiff_t end, uint8x16_t flip, const int8_t* b) {
   constexpr int kPairs = Pairs(kRows);
-  for (size_t k0 = 0; k0 < k; k0 += kBlock, b += kBlock * kPanelColumns) {
+  for (; k0 < end; k0 += kBlock, b += kBlock * kPanelColumns) {
     int8x16_t x[kPairs], y[kPairs];
     OCTENSOR_UNROLL for (int p = 0; p < kPairs; ++p) {
       const int8x16_t row0 = LoadBlock<kFlip>(a[2 * p] + k0, flip);
@@ -71,7 +71,9 @@ void RunRows(const GemmTile& tile) {
   const uint8_t* a[kRows];
   OCTENSOR_UNROLL for (int i = 0; i < kRows; ++i) a[i] = static_cast<const uint8_t*>(tile.a[i]);
   const uint8x16_t flip = vdupq_n_u8(tile.a_flip);
-  const RowTails<kRows> tails(a, tile.k, tile.a_flip);
+  const size_t tail = tile.k % kBlock, whole = tile.k - tail;
+  RowTails<kRows> tails;
+  if (tail != 0 && tile.taps == 1) tails.Fill(tile, a, tile.tap_offsets[0]);
   const int8_t* panel = static_cast<const int8_t*>(tile.b);
 
   for (size_t column = 0; column < tile.n; column += kPanelColumns, panel += tile.b_panel_bytes) {
@@ -85,20 +87,25 @@ void RunRows(const GemmTile& tile) {
       }
     }
 
-    if (tile.a_flip != 0) {
-      MultiplyBlocks<kRows, true>(blocks, a, tails.start, flip, panel);
-    } else {
-      MultiplyBlocks<kRows, false>(blocks, a, tails.start, flip, panel);
-    }
-    if (tails.count != 0) {
-      const int8_t* b = panel + tails.start * kPanelColumns;
+    const int8_t* b = panel;
+    for (size_t t = 0; t < tile.taps; ++t) {
+      const ptrdiff_t start = tile.tap_offsets[t], end = start + static_cast<ptrdiff_t>(whole);
+      if (tile.a_flip != 0) {
+        MultiplyBlocks<kRows, true>(blocks, a, start, end, flip, b);
+      } else {
+        MultiplyBlocks<kRows, false>(blocks, a, start, end, flip, b);
+      }
+      b += whole * kPanelColumns;
+      if (tail == 0) continue;
+      if (tile.taps > 1) tails.Fill(tile, a, start);
       int8x16_t x[kPairs], y[kPairs];
       OCTENSOR_UNROLL for (int p = 0; p < kPairs; ++p) {
         x[p] = ZipLowS8(tails.Load(2 * p), tails.Load(Partner(kRows, p)));
         y[p] = ZipHighS8(tails.Load(2 * p), tails.Load(Partner(kRows, p)));
       }
       MultiplyGroup(blocks, x, b);
-      if (tails.count > kGroup) MultiplyGroup(blocks, y, b + kGroupBytes);
+      if (tail > kGroup) MultiplyGroup(blocks, y, b + kGroupBytes);
+      b += (tail + kGroup - 1) / kGroup * kGroupBytes;
     }
 
     OCTENSOR_UNROLL for (int i = 0; i < kRows; ++i) {
@@ -121,7 +128,7 @@ void Run(const GemmTile& tile) { kRunRows[tile.rows - 1](tile); }
 
 extern const GemmKernel kGemm_8x8c8_neoni8mm;
 const GemmKernel kGemm_8x8c8_neoni8mm = {
-    "octensor_gemm_s8s8_8x8c8__neoni8mm", Isa::kNeonI8mm, 8, 8, 8, 8, ADomain::kS8, BDomain::kS8, Run, SumRow, nullptr,
+    "octensor_gemm_s8s8_8x8c8__neoni8mm", Isa::kNeonI8mm, 8, 8, 8, 8, ADomain::kS8, BDomain::kS8, Run, SumRow, nullptr, {},
 };
 
 }  // namespace octensor

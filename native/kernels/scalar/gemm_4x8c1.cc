@@ -37,10 +37,12 @@ void Run(const GemmTile& tile) {
       for (size_t j = 0; j < kNr; ++j) sum[i][j] = static_cast<uint32_t>(tile.init[j0 + j]);
     }
     const int16_t* b = reinterpret_cast<const int16_t*>(panel);
-    for (size_t k = 0; k < tile.k; ++k, b += kNr) {
-      for (size_t i = 0; i < tile.rows; ++i) {
-        const int32_t a = static_cast<const int16_t*>(tile.a[i])[k];
-        for (size_t j = 0; j < kNr; ++j) sum[i][j] += static_cast<uint32_t>(a * b[j]);
+    for (size_t t = 0; t < tile.taps; ++t) {
+      for (size_t k = 0; k < tile.k; ++k, b += kNr) {
+        for (size_t i = 0; i < tile.rows; ++i) {
+          const int32_t a = (static_cast<const int16_t*>(tile.a[i]) + tile.tap_offsets[t])[k];
+          for (size_t j = 0; j < kNr; ++j) sum[i][j] += static_cast<uint32_t>(a * b[j]);
+        }
       }
     }
     const size_t columns = tile.n - j0 < kNr ? tile.n - j0 : kNr;
@@ -54,6 +56,6 @@ void Run(const GemmTile& tile) {
 
 extern const GemmKernel kGemm_4x8c1_scalar;
 const GemmKernel kGemm_4x8c1_scalar = {
-    "octensor_gemm_s16s16_4x8c1__scalar", Isa::kScalar, kMr, kNr, kNr, 1, ADomain::kS16, BDomain::kS16, Run, nullptr, WidenRow};
+    "octensor_gemm_s16s16_4x8c1__scalar", Isa::kScalar, kMr, kNr, kNr, 1, ADomain::kS16, BDomain::kS16, Run, nullptr, WidenRow, {}};
 
 }  // namespace octensor

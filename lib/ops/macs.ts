@@ -1,5 +1,5 @@
 /** Multiply-accumulates of one node: what speed is measured in. Zeros of the padding count, as is usual. */
-import type { Operand } from '../ops/op.js';
+import type { Operand } from './op.js';
 
 const size = (operand: Operand | undefined): number => operand?.dims.reduce((product, dim) => product * dim, 1) ?? 0;
 

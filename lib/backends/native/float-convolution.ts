@@ -1,0 +1,114 @@
+/** Convolutions, matrix products and poolings of float32. */
+import { type ConvolutionAttributes, extentsOf } from '../../ops/convolution.js';
+import { type Activation, activationBounds } from '../../ops/output-stage.js';
+import type { PoolAttributes } from '../../ops/pooling.js';
+import { product } from '../../ops/shapes.js';
+import type { Window } from '../../ops/window.js';
+import { defineLowering, type LoweringContext, type Lowerings, type NativeStep, type StepOf } from './lowering.js';
+
+type Dims4 = readonly [number, number, number, number];
+
+interface Conv2dAttributes extends ConvolutionAttributes {
+  readonly groups: number;
+}
+
+interface FullyConnectedAttributes {
+  readonly activation: Activation;
+}
+
+export const floatConvolutionLowerings: Lowerings = {
+  Conv2D: defineLowering<Conv2dAttributes>((step, context) => {
+    const constants = constantsOf(step);
+    if (constants === undefined) return undefined;
+    const { window, groups } = step.attributes;
+    const [channels, kernelHeight, kernelWidth] = step.inputs[1]!.dims as Dims4;
+    const fields = windowFields(step, window, [kernelHeight, kernelWidth]);
+    return [{ kind: 'float-conv', fields: { ...fields, ...productFields(step, context), ...constants, channels, groups } }];
+  }),
+
+  DepthwiseConv2D: defineLowering<ConvolutionAttributes>((step, context) => {
+    const constants = constantsOf(step);
+    if (constants === undefined) return undefined;
+    const [, kernelHeight, kernelWidth, channels] = step.inputs[1]!.dims as Dims4;
+    const depth = step.inputs[0]!.dims[3]!;
+    const multiplier = channels / depth;
+    const fields = {
+      ...windowFields(step, step.attributes.window, [kernelHeight, kernelWidth]),
+      ...productFields(step, context),
+      ...constants,
+    };
+    if (depth > 1 || multiplier === 1) return [{ kind: 'float-depthwise', fields: { ...fields, multiplier } }];
+    // All outputs see the one input channel: a convolution whose weights begin with the output channel.
+    const weights = transposed(constants.weights, kernelHeight * kernelWidth, channels);
+    return [{ kind: 'float-conv', fields: { ...fields, weights, channels, groups: 1 } }];
+  }),
+
+  FullyConnected: defineLowering<FullyConnectedAttributes>((step, context) => {
+    const constants = constantsOf(step);
+    if (constants === undefined) return undefined;
+    const [channels, depth] = step.inputs[1]!.dims as readonly [number, number];
+    const rows = product(step.inputs[0]!.dims) / depth;
+    const one: Window = { strides: [1, 1], dilations: [1, 1], padding: 'valid' };
+    const fields = { ...imageFields([1, 1, rows, depth], one, [1, 1]), top: 0, left: 0, outHeight: 1, outWidth: rows };
+    return [{ kind: 'float-conv', fields: { ...fields, ...productFields(step, context), ...constants, channels, groups: 1 } }];
+  }),
+
+  AveragePool2D: defineLowering<PoolAttributes>((step, context) => pool(step, context, 1)),
+  MaxPool2D: defineLowering<PoolAttributes>((step, context) => pool(step, context, 0)),
+};
+
+function pool(step: StepOf<PoolAttributes>, context: LoweringContext, average: 0 | 1): readonly NativeStep[] | undefined {
+  if (step.inputs[0]!.type !== 'float32') return undefined;
+  const { window, size } = step.attributes;
+  return [{ kind: 'float-pool', fields: { ...windowFields(step, window, size), ...productFields(step, context), average } }];
+}
+
+/** Weights and bias, where everything is float32 and they are known; weights of no elements have no native form. */
+function constantsOf(step: StepOf<unknown>): { readonly weights: Float32Array; readonly bias?: Float32Array } | undefined {
+  const [x, w, bias] = step.inputs;
+  if (x!.type !== 'float32' || w!.type !== 'float32' || w!.constant === undefined || w!.dims.includes(0)) return undefined;
+  const weights = w!.constant.data as Float32Array;
+  if (bias === undefined) return { weights };
+  return bias.constant === undefined ? undefined : { weights, bias: bias.constant.data as Float32Array };
+}
+
+function productFields(step: StepOf<{ readonly activation: Activation }>, context: LoweringContext) {
+  return {
+    x: context.place(step.inputs[0]!),
+    y: context.place(step.outputs[0]!),
+    bounds: Float32Array.from(activationBounds[step.attributes.activation]),
+  };
+}
+
+function windowFields(step: StepOf<unknown>, window: Window, kernel: readonly [number, number]) {
+  const [batches, height, width, depth] = step.inputs[0]!.dims as Dims4;
+  const [vertical, horizontal] = extentsOf(step, window, [height, width], kernel);
+  return {
+    ...imageFields([batches, height, width, depth], window, kernel),
+    top: vertical.before,
+    left: horizontal.before,
+    outHeight: vertical.size,
+    outWidth: horizontal.size,
+  };
+}
+
+function imageFields([batches, height, width, depth]: Dims4, window: Window, kernel: readonly [number, number]) {
+  const { strides, dilations } = window;
+  return {
+    batches,
+    height,
+    width,
+    depth,
+    kernelHeight: kernel[0],
+    kernelWidth: kernel[1],
+    strideY: strides[0],
+    strideX: strides[1],
+    dilationY: dilations[0],
+    dilationX: dilations[1],
+  };
+}
+
+/** [rows, columns] as [columns, rows]. */
+function transposed(values: Float32Array, rows: number, columns: number): Float32Array {
+  return values.map((_, i) => values[(i % rows) * columns + Math.floor(i / rows)]!);
+}

@@ -1,0 +1,30 @@
+/** What a session does to a graph before it plans it: exact rewrites that leave less to run. */
+import type { Graph } from '../graph/graph.js';
+import { eliminateDeadNodes } from './eliminate-dead-nodes.js';
+import { foldConstants } from './fold-constants.js';
+import { foldRequantize } from './fold-requantize.js';
+import { fuseActivation } from './fuse-activation.js';
+import { fusePad } from './fuse-pad.js';
+import { cancelTransposes } from './layout.js';
+import { type Optimized, type Pass, runPasses } from './pass.js';
+import { removeIdentities } from './remove-identities.js';
+
+export type { LogEntry, Optimized, Pass } from './pass.js';
+
+export const passes: readonly Pass[] = [
+  foldConstants,
+  removeIdentities,
+  cancelTransposes,
+  foldRequantize,
+  fusePad,
+  fuseActivation,
+  eliminateDeadNodes,
+];
+
+/**
+ * Inputs, outputs, states, their names and quantization, and metadata stay as they are; the outputs are the same to the bit. The graph
+ * must be one that `resolveGraph` lets pass; what folding constants finds wrong with a node is thrown as planning would throw it.
+ */
+export function optimize(graph: Graph): Optimized {
+  return runPasses(graph, passes);
+}

@@ -1,0 +1,64 @@
+// The interface of depthwise convolution kernels: one row of outputs of one block of channels. ops/depthwise.cc cuts a
+// convolution into such lines, and packs weights in the order that a kernel declares.
+//
+// A kernel has `lanes` int32 accumulators an output vector. Lane i is the byte order[i] of the vector that it loads and stores,
+// so that interleaving and packing within 128 bits need no permutation; every per-lane array (weights, init, the epilogue's) is
+// in that order. A vector is one pixel of `lanes` channels, or 2 or 4 pixels of fewer: then its bytes are
+//
+//     pixel 0: c0 c1 .. c15 | pixel 1: c0 c1 .. c15 | pixel 2: ...
+//
+// where pixel p is an output of the line's part p: each of the parts is a run of neighbouring outputs of its own.
+//
+// Weights of a block: [kernel column][group of `taps` kernel rows][lane][tap], rows past the last one zero.
+#ifndef OCTENSOR_KERNELS_DEPTHWISE_H_
+#define OCTENSOR_KERNELS_DEPTHWISE_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kernels/kernel.h"
+
+namespace octensor {
+
+// y[o][c] = epilogue(init[c] + sum over kx, ky of (x[ky][o * stride + kx * dilation - left][c] ^ x_flip) * w[ky][kx][c])
+struct DepthwiseLine {
+  size_t kernel_height, kernel_width;
+  size_t stride, dilation;     // along the line
+  const uint8_t* const* rows;  // column 0 of kernel_height rows, rounded up to a multiple of taps by any rows
+  const uint8_t* pad;          // what stands for columns outside the rows: a pixel of zero points
+  size_t channel;              // the block's first one in a pixel of x
+  size_t columns;              // of a row
+  size_t left;                 // columns of padding before the first
+  size_t outputs;
+  size_t x_step, y_step;  // bytes from one pixel to the next
+  uint8_t* y;             // output 0, the block's first channel
+  uint8_t x_flip;
+  size_t pixels;        // in a vector: 1, 2 or 4, at most lanes / kMinDepthwiseChannels
+  size_t channels;      // of the block: lanes / pixels, or fewer if that is kMinDepthwiseChannels
+  const void* weights;  // 64-byte aligned, like the rest
+  // Null, or [group][lane][tap]: what to add to the weights of every kernel column.
+  const void* offsets;
+  const int32_t* init;
+  const Epilogue* epilogue;
+  size_t lane0;  // of the block in the epilogue's arrays
+};
+
+// The narrowest vector, in channels: tensors of fewer are loaded and stored in part.
+constexpr size_t kMinDepthwiseChannels = 16;
+
+struct DepthwiseKernel {
+  const char* name;  // octensor_depthwise_<x><w>_<lanes>c<taps>__<isa>
+  Isa isa;
+  uint8_t lanes;      // a power of two, at least kMinDepthwiseChannels
+  uint8_t taps;       // kernel rows side by side
+  ADomain x_domain;   // kU8 or kS8: x is XORed with 0x80 where it is the other
+  BDomain w_domain;   // kS16: the weight less its zero point; kS8: that less an offset, which makes it fit
+  const uint8_t* order;
+  void (*run)(const DepthwiseLine& line);
+};
+
+constexpr size_t kMaxDepthwiseLanes = 64;
+
+}  // namespace octensor
+
+#endif  // OCTENSOR_KERNELS_DEPTHWISE_H_

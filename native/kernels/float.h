@@ -1,0 +1,83 @@
+// The interface of the float32 kernels: one FloatKernels per ISA, made of the templates in float_gemm.h, float_depthwise.h and
+// float_elementwise.h and of that ISA's vectors (kernels/<isa>/float.cc).
+//
+// Every output element is one chain of additions in a fixed order (bias, then taps, then k), whatever the tile, its place in
+// the matrix or the thread: results are reproducible to the bit on one ISA. Between ISAs they differ, for products are fused
+// with their addition where the ISA can do that. With n products, u = 2^-24 and 2nu < 1 (Higham, Accuracy and Stability of
+// Numerical Algorithms, section 3.1; rounding the product as well adds one to the n + 1 roundings of the worst term):
+//
+//     |y - exact| <= (n + 2) u / (1 - (n + 2) u) * (|bias| + sum |a b|)
+#ifndef OCTENSOR_KERNELS_FLOAT_H_
+#define OCTENSOR_KERNELS_FLOAT_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/isa.h"
+
+namespace octensor {
+
+// Results below `lo` become lo, those above `hi` hi, and NaN stays: Math.min(Math.max(x, lo), hi), so that -0 becomes +0 where
+// lo is +0. lo <= hi; both may be infinite.
+struct FloatBounds {
+  float lo, hi;
+};
+
+// `rows` rows (at most FloatKernels::mr) by n columns, which start at a panel's edge.
+//   C[i][j] = clamp(bias[j] + sum over t < taps, k < K of a[i][tap_offsets[t] + k] * b[t * K + k][j])
+// Packed B, for nr = 2: a0 b0 a1 b1 a2 b2 ... | c0 d0 c1 d1 ... (letters are columns, digits are k). The last panel holds the
+// remaining columns, rounded up to a multiple of nr_step with zero columns.
+struct FloatTile {
+  size_t rows, n;
+  size_t taps, k;
+  const float* const* a;
+  const ptrdiff_t* tap_offsets;  // in elements
+  const float* b;                // the first panel; 64-byte aligned
+  size_t b_panel;                // floats from one panel to the next
+  const float* bias;             // offset to the tile's first column, padded to whole vectors
+  FloatBounds bounds;
+  float* c;         // the tile's first element
+  size_t c_stride;  // in elements
+};
+
+// Neighbouring pixels of one row of a depthwise convolution's output.
+//   y[p][c] = clamp(bias[c] + sum over ky, kx of x[ky * pitch + p * stride + kx * dilation][c] * w[ky * kernel_width + kx][c])
+struct FloatDepthwiseRow {
+  size_t channels;
+  size_t kernel_height, kernel_width;
+  size_t stride, dilation;  // along the row
+  size_t pixels;
+  const float* const* x;  // input pixels, `pitch` a row; those outside of the image are zeros
+  size_t pitch;
+  const float* w;  // channels padded to a multiple of FloatKernels::nr_step; 64-byte aligned, as is bias
+  const float* bias;
+  FloatBounds bounds;
+  float* y;  // pixels lie side by side
+};
+
+// Rounded as the exact result is, except kHardSwish (x * clamp(x + 3, 0, 6) / 6: three roundings). kRound takes ties to even
+// and never gives -0. kLeakyRelu is x > 0 ? x : x * lo.
+enum class FloatUnary : uint8_t { kClamp, kAbs, kNeg, kSqrt, kSquare, kFloor, kCeil, kRound, kLeakyRelu, kHardSwish };
+
+// All rounded as the exact result is. kMax is a > b ? a : b, kMin a < b ? a : b, kPrelu a >= 0 ? a : a * b.
+enum class FloatBinary : uint8_t { kAdd, kSub, kMul, kDiv, kMax, kMin, kPrelu };
+
+struct FloatKernels {
+  const char* name;  // octensor_f32_<mr>x<nr>__<isa>
+  Isa isa;
+  uint8_t mr, nr, nr_step;
+  void (*gemm)(const FloatTile& tile);
+  void (*depthwise)(const FloatDepthwiseRow& row);
+  // y[i] = op(x[i]); y may be x.
+  void (*unary)(FloatUnary op, const float* x, size_t n, FloatBounds bounds, float* y);
+  // y[i] = clamp(op(a[i * a_step], b[i * b_step])), steps 0 or 1; y may be an operand whose step is 1.
+  void (*binary)(FloatBinary op, const float* a, size_t a_step, const float* b, size_t b_step, size_t n, FloatBounds bounds,
+                 float* y);
+};
+
+constexpr size_t kMaxFloatMr = 16;
+constexpr size_t kMaxFloatNr = 32;
+
+}  // namespace octensor
+
+#endif  // OCTENSOR_KERNELS_FLOAT_H_

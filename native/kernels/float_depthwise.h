@@ -1,0 +1,102 @@
+// Depthwise convolution, for the vectors V of float_gemm.h: channels are lanes, and P neighbouring pixels are computed at once
+// so that a vector of weights is loaded once for all of them.
+#ifndef OCTENSOR_KERNELS_FLOAT_DEPTHWISE_H_
+#define OCTENSOR_KERNELS_FLOAT_DEPTHWISE_H_
+
+#include "kernels/float_gemm.h"
+
+namespace octensor {
+namespace {
+
+template <class V, bool kPart>
+OCTENSOR_INLINE typename V::Type LoadLanes(const float* p, size_t n) {
+  if constexpr (kPart) return V::LoadPart(p, n);
+  return V::Load(p);
+}
+
+// Windows three wide without gaps: a pixel of the input that several windows see is loaded once. Each sum takes its taps in
+// the order ky, kx, as below.
+template <class V, int P, int S, bool kPart>
+OCTENSOR_INLINE void AddRow3(typename V::Type (&sum)[P], const float* const* x, const float* w, size_t padded, size_t c,
+                             size_t n) {
+  typename V::Type weight[3];
+  OCTENSOR_UNROLL for (int kx = 0; kx < 3; ++kx) weight[kx] = V::Load(w + kx * padded + c);
+  OCTENSOR_UNROLL for (int column = 0; column < (P - 1) * S + 3; ++column) {
+    const typename V::Type value = LoadLanes<V, kPart>(x[column] + c, n);
+    OCTENSOR_UNROLL for (int p = 0; p < P; ++p) {
+      const int kx = column - p * S;
+      if (kx >= 0 && kx < 3) sum[p] = V::MultiplyAdd(value, weight[kx], sum[p]);
+    }
+  }
+}
+
+template <class V, int P, bool kPart>
+OCTENSOR_INLINE void AddRow(typename V::Type (&sum)[P], const FloatDepthwiseRow& row, const float* const* x, const float* w,
+                            size_t padded, size_t c, size_t n) {
+  for (size_t kx = 0; kx < row.kernel_width; ++kx, x += row.dilation, w += padded) {
+    const typename V::Type weight = V::Load(w + c);
+    OCTENSOR_UNROLL for (int p = 0; p < P; ++p) {
+      sum[p] = V::MultiplyAdd(LoadLanes<V, kPart>(x[p * row.stride] + c, n), weight, sum[p]);
+    }
+  }
+}
+
+// One vector of channels of P pixels. S is the stride of a window three wide without gaps, or 0.
+template <class V, int P, int S, bool kPart>
+OCTENSOR_INLINE void Channels(const FloatDepthwiseRow& row, const Bounds<V>& bounds, size_t padded, size_t first, size_t c,
+                              size_t n) {
+  typename V::Type sum[P];
+  const typename V::Type bias = V::Load(row.bias + c);
+  OCTENSOR_UNROLL for (int p = 0; p < P; ++p) sum[p] = bias;
+  const float* const* x = row.x + first * row.stride;
+  const float* w = row.w;
+  for (size_t ky = 0; ky < row.kernel_height; ++ky, x += row.pitch, w += row.kernel_width * padded) {
+    if constexpr (S == 0) {
+      AddRow<V, P, kPart>(sum, row, x, w, padded, c, n);
+    } else {
+      AddRow3<V, P, S, kPart>(sum, x, w, padded, c, n);
+    }
+  }
+  float* y = row.y + first * row.channels + c;
+  OCTENSOR_UNROLL for (int p = 0; p < P; ++p) {
+    if constexpr (kPart) {
+      V::StorePart(y + p * row.channels, n, bounds.Clamp(sum[p]));
+    } else {
+      V::Store(y + p * row.channels, bounds.Clamp(sum[p]));
+    }
+  }
+}
+
+template <class V, int P, int S>
+OCTENSOR_INLINE void Pixels(const FloatDepthwiseRow& row, const Bounds<V>& bounds, size_t first) {
+  const size_t whole = row.channels / V::kLanes * V::kLanes, rest = row.channels - whole;
+  const size_t padded = rest == 0 ? whole : whole + V::kLanes;
+  for (size_t c = 0; c < whole; c += V::kLanes) Channels<V, P, S, false>(row, bounds, padded, first, c, V::kLanes);
+  if (rest > 0) Channels<V, P, S, true>(row, bounds, padded, first, whole, rest);
+}
+
+template <class V, int S>
+void AllPixels(const FloatDepthwiseRow& row) {
+  constexpr int kPixels = V::kDepthwisePixels;
+  const Bounds<V> bounds(row.bounds);
+  size_t p = 0;
+  for (; p + kPixels <= row.pixels; p += kPixels) Pixels<V, kPixels, S>(row, bounds, p);
+  if constexpr (kPixels > 4) {
+    for (; p + 4 <= row.pixels; p += 4) Pixels<V, 4, S>(row, bounds, p);
+  }
+  for (; p + 2 <= row.pixels; p += 2) Pixels<V, 2, S>(row, bounds, p);
+  if (p < row.pixels) Pixels<V, 1, S>(row, bounds, p);
+}
+
+template <class V>
+void Depthwise(const FloatDepthwiseRow& row) {
+  const bool is_three_wide = row.kernel_width == 3 && row.dilation == 1;
+  if (is_three_wide && row.stride == 1) return AllPixels<V, 1>(row);
+  if (is_three_wide && row.stride == 2) return AllPixels<V, 2>(row);
+  return AllPixels<V, 0>(row);
+}
+
+}  // namespace
+}  // namespace octensor
+
+#endif  // OCTENSOR_KERNELS_FLOAT_DEPTHWISE_H_

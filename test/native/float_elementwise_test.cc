@@ -1,0 +1,132 @@
+// Every float32 elementwise kernel that this CPU can run, against the definition in lib/ops, to the bit.
+#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include "float_problem.h"
+
+#include <algorithm>
+#include <string>
+
+#include "guarded_buffer.h"
+
+namespace octensor {
+namespace {
+
+// Math.max and Math.min of doubles.
+double Max(double a, double b) {
+  if (std::isnan(a) || std::isnan(b)) return kNaN;
+  return a > b || (a == b && !std::signbit(a)) ? a : b;
+}
+double Min(double a, double b) { return -Max(-a, -b); }
+
+double Define(FloatUnary op, double x, FloatBounds bounds) {
+  switch (op) {
+    case FloatUnary::kClamp:
+      return Min(Max(x, bounds.lo), bounds.hi);
+    case FloatUnary::kAbs:
+      return std::fabs(x);
+    case FloatUnary::kNeg:
+      return -x;
+    case FloatUnary::kSqrt:
+      return std::sqrt(x);
+    case FloatUnary::kSquare:
+      return x * x;
+    case FloatUnary::kFloor:
+      return std::floor(x);
+    case FloatUnary::kCeil:
+      return std::ceil(x);
+    case FloatUnary::kRound:
+      return std::nearbyint(x) + 0.0;
+    case FloatUnary::kLeakyRelu:
+      return x > 0 ? x : x * bounds.lo;
+    default:
+      return x * Min(Max(x + 3, 0), 6) / 6;
+  }
+}
+
+double Define(FloatBinary op, double a, double b) {
+  switch (op) {
+    case FloatBinary::kAdd:
+      return a + b;
+    case FloatBinary::kSub:
+      return a - b;
+    case FloatBinary::kMul:
+      return a * b;
+    case FloatBinary::kDiv:
+      return a / b;
+    case FloatBinary::kMax:
+      return a > b ? a : b;
+    case FloatBinary::kMin:
+      return a < b ? a : b;
+    default:
+      return a >= 0 ? a : a * b;
+  }
+}
+
+const std::vector<float> kEdges = {0.0f,     -0.0f,      kNaN,    kInfinity, -kInfinity, 0.5f,   -0.5f,     1.5f,
+                                   2.5f,     -2.5f,      0.3f,    -0.3f,     1e-40f,     -1e-40f, 3e38f,     -3e38f,
+                                   8388608, -16777216, 8388607.5f, 6,         -3,         3,      4194303.5f, -1};
+
+// Lengths that end in every lane, and the edges in every lane.
+template <typename F>
+void ForEachLength(F f) {
+  for (const size_t n : {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 100}) f(n);
+}
+
+float ValueAt(size_t i, Random& random) { return i % 3 == 0 ? kEdges[random() % kEdges.size()] : RandomFloat(random, -9, 9); }
+
+TEST_CASE("functions of one number are those of lib/ops, rounded once") {
+  Random random(1);
+  ForEachFloatKernels([&](const FloatKernels& kernels) {
+    for (int op = 0; op <= static_cast<int>(FloatUnary::kHardSwish); ++op) {
+      for (const FloatBounds bounds : {FloatBounds{0, 6}, FloatBounds{-1, 1}, FloatBounds{0, kInfinity}, FloatBounds{0.1f, kInfinity}}) {
+        ForEachLength([&](size_t n) {
+          GuardedBuffer<float> x(n), y(n);
+          for (size_t i = 0; i < n; ++i) x[i] = ValueAt(i, random);
+          const auto function = static_cast<FloatUnary>(op);
+          kernels.unary(function, x.data(), n, bounds, y.data());
+          CHECK(y.IsSurroundingUntouched());
+          for (size_t i = 0; i < n; ++i) {
+            const auto exact = static_cast<float>(Define(function, x[i], bounds));
+            INFO(std::string(kernels.name) << " op=" << op << " x=" << x[i] << " y=" << y[i] << " exact=" << exact);
+            // Three roundings; the factor's range is small, so that overflow in between is the only other difference.
+            const bool is_close = function == FloatUnary::kHardSwish &&
+                                  (std::fabs(y[i] - exact) <= 2e-7f * std::fabs(exact) + 1e-44f || std::fabs(x[i]) > 5e37f);
+            REQUIRE((IsSame(y[i], exact) || is_close));
+          }
+          kernels.unary(function, x.data(), n, bounds, x.data());
+          for (size_t i = 0; i < n; ++i) REQUIRE(IsSame(x[i], y[i]));
+        });
+      }
+    }
+  });
+}
+
+TEST_CASE("functions of two numbers are those of lib/ops, rounded once, whichever operand repeats") {
+  Random random(2);
+  ForEachFloatKernels([&](const FloatKernels& kernels) {
+    for (int op = 0; op <= static_cast<int>(FloatBinary::kPrelu); ++op) {
+      for (const FloatBounds bounds : {kUnbounded, FloatBounds{0, 6}}) {
+        for (int steps = 0; steps < 4; ++steps) {
+          const size_t a_step = steps & 1, b_step = steps >> 1;
+          ForEachLength([&](size_t n) {
+            GuardedBuffer<float> a(a_step == 1 ? n : 1), b(b_step == 1 ? n : 1), y(n);
+            for (size_t i = 0; i < a.size(); ++i) a[i] = ValueAt(random() % 3, random);
+            for (size_t i = 0; i < b.size(); ++i) b[i] = ValueAt(random() % 3, random);
+            const auto function = static_cast<FloatBinary>(op);
+            kernels.binary(function, a.data(), a_step, b.data(), b_step, n, bounds, y.data());
+            CHECK(y.IsSurroundingUntouched());
+            for (size_t i = 0; i < n; ++i) {
+              const float p = a[i * a_step], q = b[i * b_step];
+              const double result = Define(function, p, q);
+              const auto exact = static_cast<float>(Min(Max(result, bounds.lo), bounds.hi));
+              INFO(std::string(kernels.name) << " op=" << op << " a=" << p << " b=" << q << " y=" << y[i] << " exact=" << exact);
+              REQUIRE(IsSame(y[i], exact));
+            }
+          });
+        }
+      }
+    }
+  });
+}
+
+}  // namespace
+}  // namespace octensor
