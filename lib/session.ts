@@ -67,7 +67,7 @@ export class InferenceSession {
   private constructor(graph: Graph, backend: Backend) {
     this.#graph = graph;
     this.#backend = backend;
-    this.#programs = new Programs(graph, backend, { fuse: true });
+    this.#programs = new Programs(graph, backend, { everyValue: false });
     this.#states = initialStates(graph);
     this.inputNames = [...graph.inputs];
     this.outputNames = [...graph.outputs];
@@ -109,7 +109,7 @@ export class InferenceSession {
 
   /** Every value that a node computes, by name, in order. States are read and left as they are. */
   async intermediates(feeds: Readonly<Record<string, Tensor>>): Promise<Map<string, Intermediate>> {
-    this.#openPrograms ??= new Programs(this.#graph, this.#backend, { fuse: false });
+    this.#openPrograms ??= new Programs(this.#graph, this.#backend, { everyValue: true });
     const call = this.#prepare(feeds, {}, this.#openPrograms);
     const found = new Map<string, Tensor>();
     const onValues = (step: Step, outputs: readonly Tensor[]): void => {

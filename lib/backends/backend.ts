@@ -10,7 +10,7 @@ export interface RunOptions {
   readonly signal?: AbortSignal | undefined;
   /** Tensors for some of the outputs, of their types and shapes, which the run fills and returns. */
   readonly into?: Values | undefined;
-  /** Called after each step with what it computed, in memory of its own. */
+  /** Called after each step with what it computed, in memory of its own. Not with merged steps. */
   readonly onValues?: ((step: Step, outputs: readonly Tensor[]) => void) | undefined;
   /** Called for each step, in order, before the run is over. */
   readonly onTime?: ((step: Step, microseconds: number) => void) | undefined;
@@ -30,14 +30,14 @@ export interface Program {
   release(): void;
 }
 
-export interface CompileOptions {
-  /** Whether steps may be merged, so that some of the plan's values never exist. Not with `onValues`. */
-  readonly fuse: boolean;
-}
-
 export interface Backend {
   readonly name: 'native' | 'reference';
-  compile(plan: Plan, options: CompileOptions): Program;
+  /**
+   * Whether graphs are optimized and steps merged for it. The reference runs everything as it stands, so that what is compared
+   * with it tests that too.
+   */
+  readonly optimizes: boolean;
+  compile(plan: Plan): Program;
 }
 
 export function copyTensor({ type, data, dims }: Tensor): Tensor {

@@ -12,7 +12,6 @@ import { isDetached, type TypedArray } from '../typed-array.js';
 import {
   aborted,
   type Backend,
-  type CompileOptions,
   copyTensor,
   type Program,
   type RunOptions,
@@ -24,7 +23,7 @@ import { runOnReference } from './reference.js';
 /** Throws ERR_NATIVE where there is no addon. `isa` is one that the addon lists. */
 export function nativeBackend(isa: Isa, threads: number): Backend {
   const addon = loadAddon();
-  return { name: 'native', compile: (plan, options) => new CompiledProgram(addon, plan, isa, threads, options) };
+  return { name: 'native', optimizes: true, compile: (plan) => new CompiledProgram(addon, plan, isa, threads) };
 }
 
 /** Steps that follow each other without the reference in between: a range of the plan's steps and one of native steps. */
@@ -47,7 +46,7 @@ class CompiledProgram implements Program {
   readonly #idle: NativeRun[] = [];
   #isReleased = false;
 
-  constructor(addon: Addon, plan: Plan, isa: Isa, threads: number, _: CompileOptions) {
+  constructor(addon: Addon, plan: Plan, isa: Isa, threads: number) {
     this.#addon = addon;
     this.#plan = plan;
     this.#lowered = lowerPlan(plan);
@@ -142,10 +141,15 @@ class CompiledProgram implements Program {
   }
 
   #runOnReference(run: NativeRun, step: Step): void {
-    const inputs = new Map(step.inputs.flatMap((operand) => (operand === undefined ? [] : [[operand.name, operand]])));
-    const results = runOnReference(step, (name) => this.#read(run, inputs.get(name)!));
-    for (const [i, { name }] of step.outputs.entries()) {
-      this.#addon.writeRun(run, this.#plan.memory.offsets.get(name)!, results[i]!.data as TypedArray);
+    const results = runOnReference(step, (operand) => this.#read(run, operand));
+    const { sum, outputs } = step;
+    const isResult = ({ name }: Operand) => sum !== undefined && name === outputs[0]!.name;
+    const stored =
+      sum === undefined
+        ? results
+        : runOnReference(sum, (operand) => (isResult(operand) ? results[0]! : this.#read(run, operand)));
+    for (const [i, { name }] of (sum ?? step).outputs.entries()) {
+      this.#addon.writeRun(run, this.#plan.memory.offsets.get(name)!, stored[i]!.data as TypedArray);
     }
   }
 

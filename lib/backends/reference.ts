@@ -1,12 +1,13 @@
 /** Runs a plan step by step with the operators' own definitions: the specification of what every other backend computes. */
 import { setImmediate } from 'node:timers/promises';
-import { nodeError } from '../ops/op.js';
+import { nodeError, type Operand } from '../ops/op.js';
 import type { Plan, Step } from '../plan/plan.js';
 import type { Tensor } from '../tensor.js';
 import { aborted, type Backend, copyTensor, type Program, type RunOptions, type Values } from './backend.js';
 
 export const referenceBackend: Backend = {
   name: 'reference',
+  optimizes: false,
   compile: (plan) => new ReferenceProgram(plan),
 };
 
@@ -49,7 +50,7 @@ class ReferenceProgram implements Program {
     for (const step of steps) {
       if (signal?.aborted) throw aborted(step, signal);
       const start = performance.now();
-      const results = runOnReference(step, (name) => values.get(name)!);
+      const results = runOnReference(step, ({ name }) => values.get(name)!);
       onTime?.(step, (performance.now() - start) * 1000);
       onValues?.(step, results.map(copyTensor));
       for (const [i, operand] of step.outputs.entries()) values.set(operand.name, results[i]!);
@@ -69,8 +70,8 @@ class ReferenceProgram implements Program {
 }
 
 /** The outputs of one step. `tensorOf` gives the inputs that are no constants. */
-export function runOnReference(step: Step, tensorOf: (name: string) => Tensor): readonly Tensor[] {
-  const data = step.inputs.map((operand) => operand && (operand.constant ?? tensorOf(operand.name)));
+export function runOnReference(step: Step, tensorOf: (operand: Operand) => Tensor): readonly Tensor[] {
+  const data = step.inputs.map((operand) => operand && (operand.constant ?? tensorOf(operand)));
   const results = step.op.run({ ...step, data });
   for (const [i, { name, type, dims }] of step.outputs.entries()) {
     const tensor = results[i];

@@ -31,7 +31,7 @@ export const gather = defineOp<GatherAttributes>({
     const indices = requiredInput(context, 1);
     expectType(context, x, storedTypes);
     expectType(context, indices, indexTypes);
-    const { axis, batch } = axes(context, x, indices);
+    const { axis, batch } = gatherAxes(context, x, indices);
     const dims = [...x.dims.slice(0, axis), ...indices.dims.slice(batch), ...x.dims.slice(axis + 1)];
     checkedSize(context.node, dims);
     return [{ type: x.type, dims }];
@@ -39,7 +39,7 @@ export const gather = defineOp<GatherAttributes>({
   run(context) {
     const x = requiredInput(context, 0);
     const indices = requiredInput(context, 1);
-    const { axis, batch } = axes(context, x, indices);
+    const { axis, batch } = gatherAxes(context, x, indices);
     const n = x.dims[axis]!;
     const batches = product(x.dims.slice(0, batch));
     const outer = product(x.dims.slice(batch, axis));
@@ -84,7 +84,12 @@ function* gatherCases(
   }
 }
 
-function axes(context: NodeContext<GatherAttributes>, x: Operand, indices: Operand): { axis: number; batch: number } {
+/** From 0 on; `batch`: how many dimensions are shared. */
+export function gatherAxes(
+  context: NodeContext<GatherAttributes>,
+  x: Operand,
+  indices: Operand,
+): { axis: number; batch: number } {
   const { node, attributes } = context;
   const axis = normalizeAxis(context, attributes.axis, x.dims.length);
   const batch = attributes.batchDims < 0 ? attributes.batchDims + indices.dims.length : attributes.batchDims;

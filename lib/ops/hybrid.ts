@@ -10,17 +10,12 @@ import { product } from './shapes.js';
 import { outputTensor } from './storage.js';
 import { centeredWeights, weightQParams } from './weights.js';
 
-/**
- * Matrix products quantize x symmetrically unless `asymmetricInputs` asks otherwise; convolutions do it asymmetrically where
- * the channels' scales differ, and then apply sw first.
- */
 export function hybridProducts<A>(context: RunContext<A>, layout: ProductLayout, batches: number): IntegerProducts {
   const { inputs, outputs, data } = context;
-  const { channels, asymmetricInputs } = layout;
+  const { channels } = layout;
   const { scales, zeroPoints } = weightQParams(context, inputs[1]!, layout);
-  const weightScaleFirst = layout.kind === 'convolution' && scales.some((scale) => scale !== scales[0]);
-  const asymmetric = layout.kind === 'convolution' ? weightScaleFirst : asymmetricInputs === true;
-  const rows = quantizeRows(data[0]!.data as Float32Array, batches, asymmetric);
+  const weightScaleFirst = isWeightScaleFirst(layout, scales);
+  const rows = quantizeRows(data[0]!.data as Float32Array, batches, isAsymmetric(layout, scales));
   const bias = (data[2]?.data as Float32Array | undefined) ?? new Float32Array(channels);
   const [low, high] = activationBounds[layout.activation];
   const sums = new Int32Array(channels);
@@ -36,6 +31,19 @@ export function hybridProducts<A>(context: RunContext<A>, layout: ProductLayout,
   };
   const w = centeredWeights(data[1]!, zeroPoints, layout);
   return { kind: 'integer', x: rows.values, w, sums, y: outputTensor(context, 0, out), store };
+}
+
+/** Convolutions whose channels' scales differ apply sw before sx. */
+export function isWeightScaleFirst({ kind }: ProductLayout, scales: Float32Array): boolean {
+  return kind === 'convolution' && scales.some((scale) => scale !== scales[0]);
+}
+
+/**
+ * Matrix products quantize x symmetrically unless `asymmetricInputs` asks otherwise; convolutions do it asymmetrically where
+ * the channels' scales differ.
+ */
+export function isAsymmetric(layout: ProductLayout, scales: Float32Array): boolean {
+  return layout.kind === 'convolution' ? isWeightScaleFirst(layout, scales) : layout.asymmetricInputs === true;
 }
 
 interface QuantizedRows {

@@ -74,7 +74,8 @@ export const rfft2d = defineOp<object>({
   },
 });
 
-function fftLength(context: NodeContext<object>): readonly [height: number, width: number] {
+/** What the image is cut or padded to. */
+export function fftLength(context: NodeContext<object>): readonly [height: number, width: number] {
   const operand = requiredInput(context, 1);
   const lengths = constantIntegers(context, operand);
   const [height, width] = lengths;

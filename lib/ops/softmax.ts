@@ -85,9 +85,9 @@ function rowFunction(context: RunContext<SoftmaxAttributes>, type: DataType): (x
   const [exponentials, quantize] = [realExponentials(input.scale, beta), quantizer(output, 'onnx')];
   return (x, y) => {
     const largest = largestOf(x);
-    let sum = 0;
-    for (const q of x) sum += exponentials(q - largest);
-    for (let i = 0; i < x.length; i++) y[i] = quantize(Math.fround(exponentials(x[i]! - largest) / sum));
+    const terms = Float64Array.from(x, (q) => exponentials(q - largest));
+    const sum = terms.reduce((a, b) => a + b, 0);
+    for (let i = 0; i < y.length; i++) y[i] = quantize(Math.fround(terms[i]! / sum));
   };
 }
 

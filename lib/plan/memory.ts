@@ -1,112 +1,133 @@
-/** Where values stand in one block of memory: values that are not alive at the same time may share it. */
+/** Where values stand in one block of memory: values that are not alive at the same time may share it, and parts stand in wholes. */
 import type { Operand } from '../ops/op.js';
-import type { DataType } from '../tensor.js';
+import { place } from './place.js';
+import { sizeBytesOf } from './sizes.js';
+import { partsOfInput, partsOfOutput, reshapeOf, type StepOperands, type View } from './views.js';
 
-/** Storage that is written in step `first` (-1: before all steps) and last read in step `last`. */
-export interface Lifetime {
-  readonly sizeBytes: number;
-  readonly first: number;
-  readonly last: number;
-}
+export { bytesPerElement, sizeBytesOf } from './sizes.js';
 
 export interface MemoryPlan {
-  /** Of each value that is no constant; a reshaped value stands where the original does. */
+  /**
+   * Of each value that is no constant. A multiple of 64, except of parts: a reshaped value stands where the original does, what
+   * Split, Unpack and Slice give may stand in their input, and what Concat and Pack take in their output. Where the offsets
+   * say that it does, there is nothing to copy.
+   */
   readonly offsets: ReadonlyMap<string, number>;
   readonly peakBytes: number;
 }
 
-interface StepOperands {
-  readonly node: { readonly op: string };
-  readonly inputs: readonly (Operand | undefined)[];
-  readonly outputs: readonly Operand[];
-}
-
-/** `string` is counted as a pointer. */
-export const bytesPerElement: Readonly<Record<DataType, number>> = {
-  float32: 4,
-  float64: 8,
-  float16: 2,
-  int8: 1,
-  uint8: 1,
-  int16: 2,
-  uint16: 2,
-  int32: 4,
-  uint32: 4,
-  int64: 8,
-  uint64: 8,
-  bool: 1,
-  string: 8,
-};
-
-export function sizeBytesOf({ type, dims }: Pick<Operand, 'type' | 'dims'>): number {
-  return dims.reduce((size, dim) => size * dim, bytesPerElement[type]);
-}
-
-/** Operators that change the shape and no byte. */
-const reshapes: ReadonlySet<string> = new Set(['Reshape', 'Squeeze', 'ExpandDims']);
-
-/** One cache line, and one register of AVX-512. */
-const alignment = 64;
-
-/** Lifetimes of the values of a plan, and a place for each. */
+/**
+ * Lifetimes of the values of a plan, and a place for each. Parts in wholes spare copies, but a whole lives as long as any part;
+ * where that would take more memory, only reshaped values are parts.
+ */
 export function planMemory(
   steps: readonly StepOperands[],
   inputs: readonly Operand[],
   outputs: readonly Operand[],
 ): MemoryPlan {
-  const home = new Map<string, string>();
-  const lifetimes = new Map<string, { sizeBytes: number; first: number; last: number }>();
-  const begin = (operand: Operand, first: number): void => {
-    if (home.has(operand.name)) return;
-    home.set(operand.name, operand.name);
-    lifetimes.set(operand.name, { sizeBytes: sizeBytesOf(operand), first, last: first });
-  };
-  const use = (operand: Operand | undefined, step: number): void => {
-    const lifetime = operand && lifetimes.get(home.get(operand.name) ?? '');
-    if (lifetime !== undefined) lifetime.last = step;
-  };
-  for (const operand of inputs) begin(operand, -1);
-  for (const [i, step] of steps.entries()) {
-    for (const operand of step.inputs) use(operand, i);
-    const source = reshapes.has(step.node.op) ? home.get(step.inputs[0]?.name ?? '') : undefined;
-    if (source !== undefined) home.set(step.outputs[0]!.name, source);
-    else for (const operand of step.outputs) begin(operand, i);
-  }
-  for (const operand of outputs) use(operand, steps.length);
-
-  const places = place([...lifetimes.values()]);
-  const names = [...lifetimes.keys()];
-  const offsetOf = new Map(names.map((name, i) => [name, places.offsets[i]!]));
-  const offsets = new Map([...home].map(([name, source]) => [name, offsetOf.get(source)!]));
-  return { offsets, peakBytes: places.peakBytes };
+  const shared = new Storage(steps, inputs, outputs, true);
+  const plan = shared.plan();
+  if (!shared.hasParts) return plan;
+  const separate = new Storage(steps, inputs, outputs, false).plan();
+  return plan.peakBytes <= separate.peakBytes ? plan : separate;
 }
 
-/**
- * Greedy by size (Pisarchyk and Lee 2020, section 5.2): the largest first, each into the smallest gap between those that live
- * at the same time, else above them.
- */
-export function place(lifetimes: readonly Lifetime[]): { readonly offsets: readonly number[]; readonly peakBytes: number } {
-  const offsets = new Array<number>(lifetimes.length).fill(0);
-  const placed: { offset: number; end: number; first: number; last: number }[] = []; // by offset
-  let peakBytes = 0;
-  const order = lifetimes.map((_, i) => i).sort((a, b) => lifetimes[b]!.sizeBytes - lifetimes[a]!.sizeBytes || a - b);
-  for (const index of order) {
-    const { sizeBytes, first, last } = lifetimes[index]!;
-    const size = Math.ceil(sizeBytes / alignment) * alignment;
-    let best = -1;
-    let bestGap = Infinity;
-    let end = 0;
-    for (const other of placed) {
-      if (other.first > last || other.last < first) continue;
-      const gap = other.offset - end;
-      if (gap >= size && gap < bestGap) [best, bestGap] = [end, gap];
-      end = Math.max(end, other.end);
+/** A stretch of memory of its own, or a part of another. */
+interface Block {
+  readonly sizeBytes: number;
+  first: number;
+  last: number;
+  whole?: Home;
+}
+
+interface Home {
+  readonly block: Block;
+  readonly offsetBytes: number;
+}
+
+class Storage {
+  hasParts = false;
+  readonly #homes = new Map<string, Home>();
+  /** In the order in which they begin. */
+  readonly #blocks: Block[] = [];
+  /** What comes from outside and what goes there stands in a block of its own. */
+  readonly #fixed: ReadonlySet<string>;
+  readonly #fixedBlocks = new Set<Block>();
+
+  constructor(steps: readonly StepOperands[], inputs: readonly Operand[], outputs: readonly Operand[], withParts: boolean) {
+    this.#fixed = new Set([...inputs, ...outputs].map(({ name }) => name));
+    for (const operand of inputs) this.#begin(operand, -1);
+    for (const [i, step] of steps.entries()) {
+      for (const operand of step.inputs) this.#use(operand, i);
+      const view = reshapeOf(step);
+      if (view !== undefined) this.#putPart(view);
+      if (withParts) for (const part of partsOfInput(step)) this.hasParts = this.#putPart(part) || this.hasParts;
+      for (const operand of step.outputs) this.#begin(operand, i);
+      if (withParts) for (const part of partsOfOutput(step)) this.hasParts = this.#moveInto(part) || this.hasParts;
     }
-    const offset = best === -1 ? end : best;
-    offsets[index] = offset;
-    peakBytes = Math.max(peakBytes, offset + size);
-    const position = placed.findIndex((other) => other.offset > offset);
-    placed.splice(position === -1 ? placed.length : position, 0, { offset, end: offset + size, first, last });
+    for (const operand of outputs) this.#use(operand, steps.length);
   }
-  return { offsets, peakBytes };
+
+  plan(): MemoryPlan {
+    const own = this.#blocks.filter((block) => block.whole === undefined);
+    for (const block of this.#blocks) {
+      const { block: whole } = this.#resolve({ block, offsetBytes: 0 });
+      whole.first = Math.min(whole.first, block.first);
+      whole.last = Math.max(whole.last, block.last);
+    }
+    const places = place(own);
+    const offsetOf = new Map(own.map((block, i) => [block, places.offsets[i]!]));
+    const offsets = new Map(
+      [...this.#homes].map(([name, home]) => {
+        const { block, offsetBytes } = this.#resolve(home);
+        return [name, offsetOf.get(block)! + offsetBytes];
+      }),
+    );
+    return { offsets, peakBytes: places.peakBytes };
+  }
+
+  #resolve({ block, offsetBytes }: Home): Home {
+    let home: Home = { block, offsetBytes };
+    while (home.block.whole !== undefined) {
+      const { block: whole, offsetBytes: start } = home.block.whole;
+      home = { block: whole, offsetBytes: start + home.offsetBytes };
+    }
+    return home;
+  }
+
+  /** Nothing where the value is a part already. */
+  #begin(operand: Operand, first: number): void {
+    if (this.#homes.has(operand.name)) return;
+    const block = { sizeBytes: sizeBytesOf(operand), first, last: first };
+    this.#blocks.push(block);
+    this.#settle(operand, { block, offsetBytes: 0 });
+  }
+
+  #use(operand: Operand | undefined, step: number): void {
+    const home = operand && this.#homes.get(operand.name);
+    if (home !== undefined) home.block.last = Math.max(home.block.last, step);
+  }
+
+  /** A new value where an old one is; not in a constant. */
+  #putPart({ part, whole, offsetBytes }: View): boolean {
+    const home = this.#homes.get(whole.name);
+    if (home === undefined) return false;
+    this.#settle(part, { block: home.block, offsetBytes: home.offsetBytes + offsetBytes });
+    return true;
+  }
+
+  /** An old value, with all that stands in it, into a new one: where it is all of its block, and the block is free to move. */
+  #moveInto({ part, whole, offsetBytes }: View): boolean {
+    const home = this.#homes.get(part.name);
+    if (home === undefined || home.offsetBytes !== 0 || home.block.sizeBytes !== sizeBytesOf(part)) return false;
+    if (home.block.whole !== undefined || this.#fixedBlocks.has(home.block)) return false;
+    const target = this.#homes.get(whole.name)!;
+    home.block.whole = { block: target.block, offsetBytes: target.offsetBytes + offsetBytes };
+    return true;
+  }
+
+  #settle({ name }: Operand, home: Home): void {
+    this.#homes.set(name, home);
+    if (this.#fixed.has(name)) this.#fixedBlocks.add(home.block);
+  }
 }

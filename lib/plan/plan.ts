@@ -3,6 +3,7 @@ import { OctensorError } from '../errors.js';
 import type { Graph } from '../graph/graph.js';
 import type { NodeContext, Op, Operand } from '../ops/op.js';
 import type { Numerics } from '../quant/requant.js';
+import { fuseSums, storedOperands } from './fuse.js';
 import { inferGraph } from './infer.js';
 import { type MemoryPlan, planMemory } from './memory.js';
 import type { ResolvedNode } from './resolve.js';
@@ -14,6 +15,8 @@ export interface Step extends NodeContext<unknown> {
   readonly macs: number;
   /** Values that nothing reads after this step. */
   readonly lastReads: readonly string[];
+  /** Of a fused step: an Add that has this step's output, which is never stored, as one of its inputs. */
+  readonly sum?: Step;
 }
 
 export interface Plan {
@@ -29,6 +32,11 @@ export interface Plan {
   readonly memory: MemoryPlan;
 }
 
+export interface PlanOptions {
+  /** Whether steps may be merged, so that some values are never stored. */
+  readonly fuse: boolean;
+}
+
 /** A small file can ask for any amount; offsets of up to 32 bits are enough for real networks. */
 const maxPeakBytes = 2 ** 32;
 
@@ -37,6 +45,7 @@ export function makePlan(
   graph: Graph,
   nodes: readonly ResolvedNode[],
   inputDims: ReadonlyMap<string, readonly number[]>,
+  { fuse }: PlanOptions = { fuse: false },
 ): Plan {
   const { numerics } = graph;
   const { nodes: inferred, operands } = inferGraph(graph, nodes, inputDims);
@@ -59,12 +68,13 @@ export function makePlan(
     steps.push({ node, op, attributes, numerics, inputs: read, outputs: written, macs, lastReads });
   }
   steps.reverse();
-  const memory = planMemory(steps, inputs, outputs);
+  const merged = fuse ? fuseSums(steps) : steps;
+  const memory = planMemory(merged.map(storedOperands), inputs, outputs);
   if (memory.peakBytes > maxPeakBytes) {
     throw new OctensorError(
       'ERR_SHAPE',
       `expected values of at most ${maxPeakBytes} bytes at one time, got ${memory.peakBytes}`,
     );
   }
-  return { numerics, inputs, outputs, steps, operands, memory };
+  return { numerics, inputs, outputs, steps: merged, operands, memory };
 }

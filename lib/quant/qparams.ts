@@ -28,15 +28,20 @@ const smallestNormalFloat = 2 ** -126;
 export function checkQParams(qparams: QParams, dims?: readonly number[]): void {
   if (typeof qparams !== 'object' || qparams === null) throw invalid('ERR_QUANTIZATION', 'qparams', 'an object', qparams);
   const { dtype, scale, zeroPoint, axis } = qparams;
-  rangeOf(dtype);
+  const [qmin, qmax] = rangeOf(dtype);
   if (typeof scale === 'number') checkScale(scale);
   else if (typedArrayName(scale) !== 'Float32Array')
     throw invalid('ERR_QUANTIZATION', 'scale', 'a number or a Float32Array', scale);
-  else for (const [i, s] of scale.entries()) checkScale(s, i);
+  // Networks have tens of thousands of them, which are checked before anything is compiled
+  else for (let i = 0; i < scale.length; i++) if (!(scale[i]! > 0 && scale[i]! < Infinity)) checkScale(scale[i]!, i);
   if (typeof zeroPoint === 'number') checkZeroPoint(zeroPoint, dtype);
   else if (typedArrayName(zeroPoint) !== 'Int32Array') {
     throw invalid('ERR_QUANTIZATION', 'zeroPoint', 'a number or an Int32Array', zeroPoint);
-  } else for (const [i, z] of zeroPoint.entries()) checkZeroPoint(z, dtype, i);
+  } else {
+    for (let i = 0; i < zeroPoint.length; i++) {
+      if (zeroPoint[i]! < qmin || zeroPoint[i]! > qmax) checkZeroPoint(zeroPoint[i]!, dtype, i);
+    }
+  }
 
   const channels = channelCount(qparams);
   if (typeof zeroPoint !== 'number' && zeroPoint.length !== channels) {

@@ -1,5 +1,5 @@
 /** A graph's programs, one for each combination of input shapes; the ones used last are kept. */
-import type { Backend, CompileOptions, Program } from '../backends/backend.js';
+import type { Backend, Program } from '../backends/backend.js';
 import type { Graph } from '../graph/graph.js';
 import { optimize } from '../passes/index.js';
 import { makePlan, type Plan } from '../plan/plan.js';
@@ -15,21 +15,22 @@ const maxPrograms = 8;
 export class Programs {
   readonly #graph: Graph;
   readonly #backend: Backend;
-  readonly #options: CompileOptions;
+  readonly #isOptimized: boolean;
   readonly #nodes: readonly ResolvedNode[];
   /** By shapes; the one used last stands last. */
   readonly #programs = new Map<string, PlannedProgram>();
 
-  /** Throws for a graph that runs for no shape; plans at once where all shapes are known, so that errors come early. */
-  constructor(given: Graph, backend: Backend, options: CompileOptions) {
+  /**
+   * With `everyValue`, each value of the graph exists in a run. Throws for a graph that runs for no shape; plans at once where
+   * all shapes are known, so that errors come early.
+   */
+  constructor(given: Graph, backend: Backend, { everyValue }: { readonly everyValue: boolean }) {
     const resolved = resolveGraph(given);
-    // The reference runs what was given, so that whatever is compared with it tests the passes too.
-    const isOptimized = options.fuse && backend.name === 'native';
-    const graph = isOptimized ? optimize(given).graph : given;
+    this.#isOptimized = backend.optimizes && !everyValue;
+    const graph = this.#isOptimized ? optimize(given).graph : given;
     this.#graph = graph;
     this.#backend = backend;
-    this.#options = options;
-    this.#nodes = isOptimized ? resolveGraph(graph) : resolved;
+    this.#nodes = graph === given ? resolved : resolveGraph(graph);
     const declared = graph.inputs.map((name) => [name, graph.values.get(name)!.dims] as const);
     const isStatic = declared.every(([, dims]) => dims.every((dim) => typeof dim === 'number'));
     if (isStatic) this.get(new Map(declared.map(([name, dims]) => [name, { dims: dims as readonly number[] }])));
@@ -40,8 +41,9 @@ export class Programs {
     const key = this.#graph.inputs.map((name) => inputs.get(name)!.dims.join()).join(';');
     let found = this.#programs.get(key);
     if (found === undefined) {
-      const plan = makePlan(this.#graph, this.#nodes, new Map([...inputs].map(([name, { dims }]) => [name, dims])));
-      found = { plan, program: this.#backend.compile(plan, this.#options) };
+      const dims = new Map([...inputs].map(([name, tensor]) => [name, tensor.dims]));
+      const plan = makePlan(this.#graph, this.#nodes, dims, { fuse: false });
+      found = { plan, program: this.#backend.compile(plan) };
     }
     this.#programs.delete(key);
     this.#programs.set(key, found);

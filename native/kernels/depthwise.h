@@ -1,5 +1,5 @@
-// The interface of depthwise convolution kernels: one row of outputs of one block of channels. ops/depthwise.cc cuts a
-// convolution into such lines, and packs weights in the order that a kernel declares.
+// The interface of depthwise convolution kernels: a line of outputs of one block of channels. ops/depthwise.cc cuts a convolution
+// into such lines, and packs weights in the order that a kernel declares.
 //
 // A kernel has `lanes` int32 accumulators an output vector. Lane i is the byte order[i] of the vector that it loads and stores,
 // so that interleaving and packing within 128 bits need no permutation; every per-lane array (weights, init, the epilogue's) is
@@ -7,7 +7,7 @@
 //
 //     pixel 0: c0 c1 .. c15 | pixel 1: c0 c1 .. c15 | pixel 2: ...
 //
-// where pixel p is an output of the line's part p: each of the parts is a run of neighbouring outputs of its own.
+// where pixel p is one of output row p, and the line is as many rows of outputs.
 //
 // Weights of a block: [kernel column][group of `taps` kernel rows][lane][tap], rows past the last one zero.
 #ifndef OCTENSOR_KERNELS_DEPTHWISE_H_
@@ -20,18 +20,25 @@
 
 namespace octensor {
 
-// y[o][c] = epilogue(init[c] + sum over kx, ky of (x[ky][o * stride + kx * dilation - left][c] ^ x_flip) * w[ky][kx][c])
+constexpr size_t kMaxDepthwisePixels = 4;
+// The narrowest vector, in channels: tensors of fewer are loaded and stored in part.
+constexpr size_t kMinDepthwiseChannels = 16;
+
+// y[p][o][c] = epilogue(init[c] + sum over kx, ky of (x[p][ky][o * stride + kx * dilation - left][c] ^ x_flip) * w[ky][kx][c])
 struct DepthwiseLine {
   size_t kernel_height, kernel_width;
-  size_t stride, dilation;     // along the line
-  const uint8_t* const* rows;  // column 0 of kernel_height rows, rounded up to a multiple of taps by any rows
-  const uint8_t* pad;          // what stands for columns outside the rows: a pixel of zero points
-  size_t channel;              // the block's first one in a pixel of x
-  size_t columns;              // of a row
-  size_t left;                 // columns of padding before the first
+  size_t stride, dilation;  // along the line
+  // Of the rows: where both are the line's own, row ky + stride of pixel p is row ky of pixel p + 1.
+  size_t row_stride, row_dilation;
+  // [pixel][kernel row]: column 0. Kernel rows are rounded up to a multiple of taps by any rows.
+  const uint8_t* const* rows;
+  const uint8_t* pad;  // what stands for columns outside the rows: a pixel of zero points
+  size_t channel;      // the block's first one in a pixel of x
+  size_t columns;      // of a row
+  size_t left;         // columns of padding before the first
   size_t outputs;
-  size_t x_step, y_step;  // bytes from one pixel to the next
-  uint8_t* y;             // output 0, the block's first channel
+  size_t x_step, y_step;            // bytes from one pixel to the next
+  uint8_t* y[kMaxDepthwisePixels];  // output 0 of each row, the block's first channel
   uint8_t x_flip;
   size_t pixels;        // in a vector: 1, 2 or 4, at most lanes / kMinDepthwiseChannels
   size_t channels;      // of the block: lanes / pixels, or fewer if that is kMinDepthwiseChannels
@@ -43,9 +50,6 @@ struct DepthwiseLine {
   size_t lane0;  // of the block in the epilogue's arrays
 };
 
-// The narrowest vector, in channels: tensors of fewer are loaded and stored in part.
-constexpr size_t kMinDepthwiseChannels = 16;
-
 struct DepthwiseKernel {
   const char* name;  // octensor_depthwise_<x><w>_<lanes>c<taps>__<isa>
   Isa isa;
@@ -56,8 +60,6 @@ struct DepthwiseKernel {
   const uint8_t* order;
   void (*run)(const DepthwiseLine& line);
 };
-
-constexpr size_t kMaxDepthwiseLanes = 64;
 
 }  // namespace octensor
 

@@ -43,12 +43,25 @@ struct MulParams {
   float real_zero_point;  // kOnnx: the output's own, of int8 or uint8, for it is added before the sum is rounded
 };
 
+enum class IntegerType : uint8_t { kInt8, kUint8, kInt16 };
+
+// y = round(x / scale) + zero point, saturated; NaN is a real 0.
+struct QuantizeParams {
+  IntegerType type;
+  bool half_even;  // else half away from zero
+  float scale;
+  int32_t zero_point;
+  float lo, hi;  // of the quotient: the type's limits less the zero point
+};
+
 // Functions of one ISA; `n` elements each, of which nothing past the last is read or written. y may be a or b.
 struct ElementwiseKernels {
   const char* name;
   Isa isa;
   void (*add)(const AddParams& params, const uint8_t* a, const uint8_t* b, uint8_t* y, size_t n);
   void (*mul)(const MulParams& params, const uint8_t* a, const uint8_t* b, uint8_t* y, size_t n);
+  void (*quantize)(const QuantizeParams& params, const float* x, void* y, size_t n);  // y is of params.type
+  void (*map)(const uint8_t* table, const uint8_t* x, uint8_t* y, size_t n);          // y[i] = table[x[i]], of 256 bytes
 };
 
 extern const ElementwiseKernels kElementwise_scalar;

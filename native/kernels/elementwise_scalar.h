@@ -53,6 +53,28 @@ inline int32_t MulOne(const MulParams& p, int32_t a, int32_t b) {
   for (size_t i = 0; i < n; ++i) y[i] = static_cast<uint8_t>(MulOne(p, a[i] ^ p.a_flip, b[i] ^ p.b_flip) ^ p.y_flip);
 }
 
+inline int32_t QuantizeOne(const QuantizeParams& p, float x) {
+  float q = x / p.scale;
+  if (q != q) return p.zero_point;
+  q = q < p.lo ? p.lo : q > p.hi ? p.hi : q;
+  const auto whole = static_cast<int32_t>(q);
+  const float rest = q - static_cast<float>(whole);  // exact
+  if (p.half_even) return static_cast<int32_t>(nearbyintf(q)) + p.zero_point;
+  return whole + (rest >= 0.5f ? 1 : 0) - (rest <= -0.5f ? 1 : 0) + p.zero_point;
+}
+
+[[maybe_unused]] OCTENSOR_NOINLINE void QuantizeScalar(const QuantizeParams& p, const float* x, void* y, size_t n) {
+  if (p.type == IntegerType::kInt16) {
+    for (size_t i = 0; i < n; ++i) static_cast<int16_t*>(y)[i] = static_cast<int16_t>(QuantizeOne(p, x[i]));
+  } else {  // an int8's byte is its low one
+    for (size_t i = 0; i < n; ++i) static_cast<uint8_t*>(y)[i] = static_cast<uint8_t>(QuantizeOne(p, x[i]));
+  }
+}
+
+[[maybe_unused]] OCTENSOR_NOINLINE void MapScalar(const uint8_t* table, const uint8_t* x, uint8_t* y, size_t n) {
+  for (size_t i = 0; i < n; ++i) y[i] = table[x[i]];
+}
+
 }  // namespace
 }  // namespace octensor
 

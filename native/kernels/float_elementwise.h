@@ -82,15 +82,16 @@ void Map(const float* a, const float* b, size_t n, const FloatBounds& limits, fl
 template <class V, FloatBinary kOp>
 void Map(const float* a, size_t a_step, const float* b, size_t b_step, size_t n, const FloatBounds& bounds, float* y) {
   if (n == 0) return;
-  if (a_step != 0) return b_step != 0 ? Map<V, kOp, true, true>(a, b, n, bounds, y) : Map<V, kOp, true, false>(a, b, n, bounds, y);
+  if (a_step != 0)
+    return b_step != 0 ? Map<V, kOp, true, true>(a, b, n, bounds, y) : Map<V, kOp, true, false>(a, b, n, bounds, y);
   return b_step != 0 ? Map<V, kOp, false, true>(a, b, n, bounds, y) : Map<V, kOp, false, false>(a, b, n, bounds, y);
 }
 
 template <class V>
 void Unary(FloatUnary op, const float* x, size_t n, FloatBounds bounds, float* y) {
   static void (*const kMaps[])(const float*, size_t, const FloatBounds&, float*) = {
-      Map<V, FloatUnary::kClamp>,     Map<V, FloatUnary::kAbs>,      Map<V, FloatUnary::kNeg>,   Map<V, FloatUnary::kSqrt>,
-      Map<V, FloatUnary::kSquare>,    Map<V, FloatUnary::kFloor>,    Map<V, FloatUnary::kCeil>,  Map<V, FloatUnary::kRound>,
+      Map<V, FloatUnary::kClamp>,     Map<V, FloatUnary::kAbs>,      Map<V, FloatUnary::kNeg>,  Map<V, FloatUnary::kSqrt>,
+      Map<V, FloatUnary::kSquare>,    Map<V, FloatUnary::kFloor>,    Map<V, FloatUnary::kCeil>, Map<V, FloatUnary::kRound>,
       Map<V, FloatUnary::kLeakyRelu>, Map<V, FloatUnary::kHardSwish>};
   kMaps[static_cast<size_t>(op)](x, n, bounds, y);
 }

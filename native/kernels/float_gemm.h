@@ -51,11 +51,13 @@ OCTENSOR_INLINE void Panels(const FloatTile& tile, const float* panel, size_t j)
     OCTENSOR_UNROLL for (int i = 0; i < MR; ++i) a[i] = tile.a[i] + tile.tap_offsets[t];
     size_t k = 0;
     if constexpr (V::kGroup > 1 && NP == 1) {
-      for (; k + V::kGroup <= tile.k; k += V::kGroup, b += V::kGroup * V::kLanes * NV) V::template AddGroup<MR, NV>(sum, a, k, b);
+      for (; k + V::kGroup <= tile.k; k += V::kGroup, b += V::kGroup * V::kLanes * NV)
+        V::template AddGroup<MR, NV>(sum, a, k, b);
     }
     for (; k < tile.k; ++k, b += V::kLanes * NV) {
       typename V::Type column[kVectors];
-      OCTENSOR_UNROLL for (int v = 0; v < kVectors; ++v) column[v] = V::Load(b + (v / NV) * tile.b_panel + V::kLanes * (v % NV));
+      OCTENSOR_UNROLL for (int v = 0; v < kVectors; ++v) column[v] =
+          V::Load(b + (v / NV) * tile.b_panel + V::kLanes * (v % NV));
       AddK<V, MR, kVectors>(sum, a, k, column);
     }
   }

@@ -93,7 +93,7 @@ struct GemmKernel {
   // kS16, else null: k bytes, int8 or uint8, to int16.
   void (*widen_row)(const uint8_t* a, size_t k, bool is_signed, int16_t* wide);
   // Taller tiles on narrower panels, for matrices that have few columns or leave a narrow last panel; unused ones are {0, 0}.
-  TileShape narrow[3];
+  TileShape narrow[2];
 };
 
 // Runs `rounds` rounds of the ISA's multiply-accumulate instruction on registers only, and returns how many 8-bit

@@ -19,11 +19,12 @@ extern const FloatKernels kFloat_4x8_scalar;
 uint64_t PeakScalar(uint64_t rounds);
 #if OCTENSOR_X64
 extern const GemmKernel kGemm_6x16c2_avx2, kGemm_12x32c2_avx512, kGemm_6x64c4_avx512vnni;
-extern const DepthwiseKernel kDepthwise_64c4_avx512vnni;
+extern const DepthwiseKernel kDepthwise_16c2_avx2, kDepthwise_32c2_avx512, kDepthwise_64c4_avx512vnni;
 extern const FloatKernels kFloat_6x16_avx2, kFloat_14x32_avx512;
 uint64_t PeakAvx2(uint64_t rounds), PeakAvx512(uint64_t rounds), PeakAvx512Vnni(uint64_t rounds);
 #elif OCTENSOR_ARM64
 extern const GemmKernel kGemm_8x8c1_neon, kGemm_8x8c4_neondot, kGemm_8x8c8_neoni8mm;
+extern const DepthwiseKernel kDepthwise_16c1_neon, kDepthwise_16c4_neondot;
 extern const FloatKernels kFloat_8x8_neon;
 uint64_t PeakNeon(uint64_t rounds), PeakNeonDot(uint64_t rounds), PeakNeonI8mm(uint64_t rounds);
 #endif
@@ -60,7 +61,11 @@ const GemmKernel* const kGemmKernels[] = {
 const DepthwiseKernel* const kDepthwiseKernels[] = {
 #if OCTENSOR_X64
     &kDepthwise_64c4_avx512vnni,
+    &kDepthwise_32c2_avx512,
+    &kDepthwise_16c2_avx2,
 #elif OCTENSOR_ARM64
+    &kDepthwise_16c4_neondot,
+    &kDepthwise_16c1_neon,
 #endif
     &kDepthwise_16c1_scalar,
 };

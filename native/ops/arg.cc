@@ -44,8 +44,8 @@ class ArgStep : public Step {
     const T* x = memory.In<T>(p_.x);
     RunParts(memory, p_.outer * p_.inner, kMinPart / p_.count, [&](size_t first, size_t end) {
       for (size_t i = first; i < end; ++i) {
-        const T* row = x + i / p_.inner * p_.count * p_.inner + i % p_.inner;
-        const size_t best = p_.is_max ? Find<T, true>(row) : Find<T, false>(row);
+        const size_t start = p_.inner == 1 ? i * p_.count : i / p_.inner * p_.count * p_.inner + i % p_.inner;
+        const size_t best = p_.is_max ? Find<T, true>(x + start) : Find<T, false>(x + start);
         if (p_.is_long) {
           memory.Out<int64_t>(p_.y)[i] = static_cast<int64_t>(best);
         } else {
@@ -61,7 +61,9 @@ class ArgStep : public Step {
     T value = row[0];
     for (size_t k = 1; k < p_.count; ++k) {
       const T candidate = row[k * p_.inner];
-      if (kMax ? candidate > value : candidate < value) value = candidate, best = k;
+      const bool is_better = kMax ? candidate > value : candidate < value;
+      value = is_better ? candidate : value;  // no branch: which one is better cannot be foreseen
+      best = is_better ? k : best;
     }
     return best;
   }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/thread_pool.h"
+#include "ops/add.h"
 #include "ops/conv_geometry.h"
 #include "ops/gemm_driver.h"
 #include "ops/quantized_fields.h"
@@ -33,6 +34,9 @@ struct ConvParams {
   bool x_signed;
   int32_t x_zero_point;
   size_t element_bytes;  // of y
+  bool adds_residual;
+  Place residual;
+  Add add;
 };
 
 class ConvStep : public Step {
@@ -53,6 +57,7 @@ class ConvStep : public Step {
     if (copies_) CopyInput(memory, threads);
     for (size_t i = 0; i < groups_.size(); ++i) {
       const size_t x_offset = i * g.group_depth(), channel = i * g.group_channels();
+      const Finish finish = {this, &memory, channel};
       GemmJob job = {};
       job.b = &groups_[i].weights;
       job.columns = &groups_[i].columns;
@@ -67,6 +72,8 @@ class ConvStep : public Step {
       job.c = memory.Out<uint8_t>(p_.y) + channel * p_.element_bytes;
       job.element_bytes = p_.element_bytes;
       job.c_stride_bytes = g.channels * p_.element_bytes;
+      job.finish = p_.adds_residual ? AddResidual : nullptr;
+      job.finish_context = &finish;
       RunGemm(job, threads);
     }
   }
@@ -80,6 +87,21 @@ class ConvStep : public Step {
   }
 
  private:
+  struct Finish {
+    const ConvStep* step;
+    const RunMemory* memory;
+    size_t channel;
+  };
+
+  static void AddResidual(const void* context, uint8_t* c, size_t row, size_t rows, size_t column, size_t columns) {
+    const Finish& finish = *static_cast<const Finish*>(context);
+    const ConvParams& p = finish.step->p_;
+    const size_t channels = p.geometry.channels;
+    const uint8_t* residual = finish.memory->In<uint8_t>(p.residual) + row * channels + finish.channel + column;
+    if (columns == channels) return AddRun(p.add, c, residual, c, rows * channels);
+    for (size_t i = 0; i < rows; ++i, c += channels, residual += channels) AddRun(p.add, c, residual, c, columns);
+  }
+
   void CopyInput(const RunMemory& memory, size_t threads) const {
     struct Call {
       const ConvStep* step;
@@ -146,8 +168,8 @@ OutputStage ReadOutput(StepFields* fields, size_t channels) {
   output.zero_point = static_cast<int32_t>(fields->Integer("yZeroPoint", -128, 255));
   output.min = static_cast<int32_t>(fields->Integer("yMin", -128, 255));
   output.max = static_cast<int32_t>(fields->Integer("yMax", -128, 255));
-  const bool are_bytes =
-      IsByte(output.zero_point, output.is_signed) && IsByte(output.min, output.is_signed) && IsByte(output.max, output.is_signed);
+  const bool are_bytes = IsByte(output.zero_point, output.is_signed) && IsByte(output.min, output.is_signed) &&
+                         IsByte(output.max, output.is_signed);
   if (!are_bytes || output.min > output.max) {
     fields->Fail("yMin", StatusCode::kQuantization, "expected a zero point and bounds within the output's type");
   }
@@ -183,7 +205,8 @@ Status MakeGroups(const ConvParams& p, const ConvTaps& taps, const GemmKernel& k
 
 // Besides those of ReadConvGeometry and ReadOutput: x, y: places; xSigned, xZeroPoint; weights: int8 or uint8[channels,
 // kernelHeight, kernelWidth, depth / groups]; weightZeroPoints: int32[1 or channels]; bias: int32[channels], optional;
-// multipliers: float64[channels].
+// multipliers: float64[channels]. With a place `residual`, of y's type, and the fields of ReadAdd (a is the convolution's own
+// result, b the residual): their sum is the output. The residual does not overlap y.
 void MakeConvStep(StepFields* fields, std::unique_ptr<Step>* step) {
   ConvParams p = {};
   p.geometry = ReadConvGeometry(fields);
@@ -205,6 +228,12 @@ void MakeConvStep(StepFields* fields, std::unique_ptr<Step>* step) {
   for (size_t i = 0; fields->ok() && i < zero_points; ++i) {
     if (IsByte(weights.zero_point[i], weights.is_signed)) continue;
     fields->Fail("weightZeroPoints", StatusCode::kQuantization, "expected zero points within the weights' type");
+  }
+  p.adds_residual = fields->Has("residual");
+  if (p.adds_residual) {
+    p.residual = fields->In("residual", g.y_elements(), 1);
+    p.add = ReadAdd(fields);
+    if (output.kind != OutputKind::kQuantized) fields->Fail("residual", StatusCode::kShape, "expected an 8-bit output");
   }
   if (g.groups > kMaxGroups) fields->Fail("groups", StatusCode::kShape, "expected at most 4096 groups");
   if (!fields->ok()) return;

@@ -29,16 +29,15 @@ struct ConvGeometry {
   size_t covered(int axis) const {
     return ((axis == 0 ? out_height : out_width) - 1) * strides[axis] + (kernel[axis] - 1) * dilations[axis] + 1;
   }
-  bool reaches_outside() const {
-    return pads[0] != 0 || pads[1] != 0 || covered(0) > height || covered(1) > width;
-  }
+  bool reaches_outside() const { return pads[0] != 0 || pads[1] != 0 || covered(0) > height || covered(1) > width; }
 };
 
 // Reads batches, height, width, depth, outHeight, outWidth, channels, kernelHeight, kernelWidth, strideY, strideX, dilationY,
 // dilationX, padTop, padLeft, groups. Every product of them that is needed stays below kMaxStepBytes.
 ConvGeometry ReadConvGeometry(StepFields* fields);
 
-// The convolution as a product of matrices: the taps of a window and the rows of A, in elements of an image `pitch` pixels wide.
+// The convolution as a product of matrices: the taps of a window and the rows of A, in elements of an image `pitch` pixels
+// wide.
 struct ConvTaps {
   std::vector<ptrdiff_t> offsets;
   size_t k;  // of each tap

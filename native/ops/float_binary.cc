@@ -35,7 +35,8 @@ struct Broadcast {
 
 class FloatBinaryStep : public Step {
  public:
-  FloatBinaryStep(const FloatKernels& kernels, int64_t op, const Broadcast& shape, FloatBounds bounds, Place a, Place b, Place y)
+  FloatBinaryStep(const FloatKernels& kernels, int64_t op, const Broadcast& shape, FloatBounds bounds, Place a, Place b,
+                  Place y)
       : kernels_(kernels), op_(op), shape_(shape), bounds_(bounds), a_(a), b_(b), y_(y) {
     for (size_t i = 0; i + 1 < shape.rank; ++i) rows_ *= shape.dims[i];
     length_ = shape.dims[shape.rank - 1];

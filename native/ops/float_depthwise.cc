@@ -150,7 +150,8 @@ void MakeFloatDepthwiseStep(StepFields* fields, std::unique_ptr<Step>* step) {
   std::memset(constants.bias.data(), 0, padded_bytes);
   std::memset(constants.zeros.data(), 0, padded_bytes);
   for (size_t tap = 0; tap < taps; ++tap) {
-    std::memcpy(static_cast<float*>(constants.weights.data()) + tap * padded, weights + tap * channels, channels * sizeof(float));
+    std::memcpy(static_cast<float*>(constants.weights.data()) + tap * padded, weights + tap * channels,
+                channels * sizeof(float));
   }
   if (bias != nullptr) std::memcpy(constants.bias.data(), bias, channels * sizeof(float));
   *step = std::make_unique<FloatDepthwiseStep>(kernels, w, x, y, multiplier, bounds, threads, std::move(constants));

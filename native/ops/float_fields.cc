@@ -6,9 +6,7 @@ namespace {
 
 constexpr int64_t kMaxWindowStep = 65536;  // strides and dilations: lib/ops/window.ts has the same limit
 
-size_t ReadStep(StepFields* fields, const char* name) {
-  return static_cast<size_t>(fields->Integer(name, 1, kMaxWindowStep));
-}
+size_t ReadStep(StepFields* fields, const char* name) { return static_cast<size_t>(fields->Integer(name, 1, kMaxWindowStep)); }
 
 }  // namespace
 

@@ -9,7 +9,7 @@
 
 namespace octensor {
 
-constexpr double kMinPartNanoseconds = 5000;    // of one item
+constexpr double kMinPartNanoseconds = 5000;     // of one item
 constexpr double kMinSharedNanoseconds = 20000;  // what is worth waking a thread for
 constexpr size_t kPartsPerThread = 6;
 
@@ -26,7 +26,7 @@ void ForParts(size_t threads, size_t count, double nanoseconds, const Body& body
       threads, call.parts,
       [](void* context, size_t part, size_t worker) {
         const Call& c = *static_cast<const Call*>(context);
-        (*c.body)(c.count * part / c.parts, c.count * (part + 1) / c.parts, worker);
+        (*c.body)(c.count* part / c.parts, c.count * (part + 1) / c.parts, worker);
       },
       &call);
 }

@@ -30,9 +30,8 @@ Status Gemm(const GemmArgs& args, GemmWorkspace* workspace) {
   if (!workspace->columns.Reserve(GemmColumnBytes(b)) || (row_bytes > 0 && !workspace->rows.Reserve(row_bytes))) {
     return {StatusCode::kOutOfMemory, "not enough memory for the workspace"};
   }
-  const OutputStage output = {args.kind,     args.numerics,     {args.scale, args.scale_per_column},
-                              args.c_signed, args.c_zero_point, args.c_min,
-                              args.c_max};
+  const OutputStage output = {args.kind,  args.numerics, {args.scale, args.scale_per_column}, args.c_signed, args.c_zero_point,
+                              args.c_min, args.c_max};
   GemmColumns columns;
   PrepareColumns(b, {args.a_signed, args.a_zero_point, args.bias}, output, workspace->columns.data(), &columns);
 

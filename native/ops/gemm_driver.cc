@@ -29,7 +29,8 @@ void FillColumns(const PackedMatrix& b, const int32_t* bias, uint32_t za, size_t
   const auto* zero_points = static_cast<const int32_t*>(b.zero_points.data());
   const auto k = static_cast<uint32_t>(b.taps * b.k);
   for (size_t n = 0; n < b.n; ++n) {
-    init[n] = static_cast<int32_t>((bias != nullptr ? static_cast<uint32_t>(bias[n]) : 0) - za * static_cast<uint32_t>(sums[n]));
+    init[n] =
+        static_cast<int32_t>((bias != nullptr ? static_cast<uint32_t>(bias[n]) : 0) - za * static_cast<uint32_t>(sums[n]));
   }
   std::fill(init + b.n, init + padded, 0);
   if (!b.has_zero_point) return;
@@ -211,10 +212,7 @@ void RunItem(void* context, size_t item, size_t worker) {
     uint8_t* c = job.c + row * job.c_stride_bytes + n0 * job.element_bytes;
     tile.c = c;
     b.kernel->run(tile);
-    if (job.finish == nullptr) continue;
-    for (size_t i = 0; i < tile.rows; ++i) {
-      job.finish(job.finish_context, c + i * job.c_stride_bytes, row + i, n0, tile.n);
-    }
+    if (job.finish != nullptr) job.finish(job.finish_context, c, row, tile.rows, n0, tile.n);
   }
 }
 

@@ -45,8 +45,8 @@ struct RowGrid {
   size_t step, line_step, image_step;
 };
 
-// A run of rows of C that has just been computed, for what is to happen while it is in the cache.
-using FinishRows = void (*)(const void* context, uint8_t* c, size_t row, size_t column, size_t columns);
+// Some columns of some rows of C that have just been computed, for what is to happen while they are in the cache.
+using FinishRows = void (*)(const void* context, uint8_t* c, size_t row, size_t rows, size_t column, size_t columns);
 
 struct GemmJob {
   const PackedMatrix* b;
@@ -60,7 +60,7 @@ struct GemmJob {
   int16_t* wide_rows;  // GemmRowBytes, for kS16 kernels if A is not wide; those take only one tap, at 0
   uint8_t* c;
   size_t c_stride_bytes, element_bytes;
-  FinishRows finish;  // or null; called row by row
+  FinishRows finish;  // or null
   const void* finish_context;
 };
 

@@ -62,7 +62,7 @@ void PackLane(const DepthwiseWeights& w, size_t c, int32_t offset, size_t lanes,
 // No |sum| is larger, whatever x is; sums beyond int32 wrap, to at most 2^31.
 double MaxAccumulator(const DepthwiseWeights& w) {
   double largest_bias = 0;
-  for (size_t c = 0; c < w.channels; ++c) largest_bias = std::max(largest_bias, std::abs(static_cast<double>(w.bias[c])));
+  for (size_t c = 0; w.bias != nullptr && c < w.channels; ++c) largest_bias = std::max(largest_bias, std::abs(static_cast<double>(w.bias[c])));
   const double taps = static_cast<double>(w.kernel_height) * static_cast<double>(w.kernel_width);
   return std::min(255.0 * 255.0 * taps + largest_bias, 2147483648.0);
 }
@@ -107,7 +107,8 @@ Status PackDepthwise(const DepthwiseKernel& kernel, const DepthwiseWeights& w, i
       const size_t c = block.channel + byte;
       uint32_t sum = 0;
       for (size_t tap = 0; tap < w.kernel_height * w.kernel_width; ++tap) sum += static_cast<uint32_t>(Centered(w, tap, c));
-      init[b * lanes + lane] = static_cast<int32_t>(static_cast<uint32_t>(w.bias[c]) - static_cast<uint32_t>(x_zero_point) * sum);
+      const uint32_t bias = w.bias != nullptr ? static_cast<uint32_t>(w.bias[c]) : 0;
+      init[b * lanes + lane] = static_cast<int32_t>(bias - static_cast<uint32_t>(x_zero_point) * sum);
       multipliers[b * lanes + lane] = w.multipliers[c];
       if (kernel.w_domain == BDomain::kS16) {
         PackLane(w, c, 0, lanes, taps, lane, reinterpret_cast<int16_t*>(weights + b * packed->block_bytes));

@@ -18,8 +18,8 @@ struct DepthwiseWeights {
   size_t kernel_height, kernel_width, channels;
   const int32_t* zero_points;  // one, or one per channel; each within the range of the element type
   bool zero_point_per_channel;
-  const int32_t* bias;        // one per channel
-  const double* multipliers;  // likewise, as PrepareRequant wants them
+  const int32_t* bias;        // null, or one per channel
+  const double* multipliers;  // one per channel, as PrepareRequant wants them
 };
 
 // Neighbouring channels that one call of the kernel computes. Where channels do not divide evenly, blocks overlap.

@@ -40,12 +40,13 @@ void WritePanels(const MatrixView& b, PackedMatrix* packed, Value value) {
   }
 }
 
-// The shape whose tiles for n columns are the tallest on average: as few passes over A's rows and epilogues as can be.
+// Panels of 64 columns suit no matrix of 96 or 16; the shape that takes the fewest panels, counted for each row of a full tile,
+// has the least to do besides multiplying. Equals go to the widest, which reads A least often.
 TileShape ChooseShape(const GemmKernel& kernel, size_t n) {
   TileShape best = {kernel.mr, kernel.nr};
+  const auto panels = [n](const TileShape& shape) { return RoundUp(n, shape.nr) / shape.nr; };
   for (const TileShape& shape : kernel.narrow) {
-    // Panels times rows: how many columns of one row
-    if (shape.nr != 0 && n <= shape.nr) best = shape;
+    if (shape.nr != 0 && panels(shape) * best.mr < panels(best) * shape.mr) best = shape;
   }
   return best;
 }

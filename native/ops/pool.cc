@@ -1,7 +1,6 @@
 // AveragePool2D and MaxPool2D of 8-bit x[N, H, W, C]: each output from the part of its window that lies inside x, as
 // lib/ops/pooling.ts and its users define it.
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <memory>
 
@@ -16,6 +15,7 @@ namespace {
 constexpr size_t kMinPartBytes = size_t{1} << 17;  // of windows
 constexpr size_t kBlock = 256;                     // channels whose sums are kept at a time
 constexpr size_t kMaxPartial = 257;                // so many bytes add up to at most 65535
+constexpr int32_t kMaxReciprocal = 4096;           // the largest divisor whose reciprocal is used
 
 enum class PoolKind { kAverage, kMax };
 
@@ -94,55 +94,80 @@ class PoolStep : public Step {
   void Max(const uint8_t* image, Span rows, Span columns, uint8_t* y, size_t n) const {
     uint8_t largest[kBlock];
     std::memset(largest, p_.values.lo, n);
-    for (size_t i = rows.begin; i < rows.end; ++i) {
-      const uint8_t* x = image + (i * p_.width + columns.begin) * p_.channels;
-      for (size_t j = columns.begin; j < columns.end; ++j, x += p_.channels) MaxInto(x, p_.values.flip[0], largest, n);
-    }
+    ForEachPixel(image, rows, columns, [&](const uint8_t* x) { MaxInto(x, p_.values.flip[0], largest, n); });
     const uint8_t hi = p_.values.hi, flip = p_.values.flip[2];
     for (size_t c = 0; c < n; ++c) y[c] = static_cast<uint8_t>((largest[c] < hi ? largest[c] : hi) ^ flip);
   }
 
   void Average(const uint8_t* image, Span rows, Span columns, uint8_t* y, size_t n) const {
-    uint16_t partial[kBlock] = {};
-    uint32_t sums[kBlock] = {};
+    uint16_t partial[kBlock];
+    std::memset(partial, 0, n * sizeof(uint16_t));
+    const size_t count = (rows.end - rows.begin) * (columns.end - columns.begin);
+    if (count <= kMaxPartial) {
+      ForEachPixel(image, rows, columns, [&](const uint8_t* x) { AddInto(x, p_.values.flip[0], partial, n); });
+      return StoreAverage(partial, count, y, n);
+    }
+    uint32_t sums[kBlock];
+    std::memset(sums, 0, n * sizeof(uint32_t));
     size_t taken = 0;
+    ForEachPixel(image, rows, columns, [&](const uint8_t* x) {
+      AddInto(x, p_.values.flip[0], partial, n);
+      if (++taken % kMaxPartial == 0) WidenInto(partial, sums, n);
+    });
+    WidenInto(partial, sums, n);
+    StoreAverage(sums, count, y, n);
+  }
+
+  template <typename Run>
+  void ForEachPixel(const uint8_t* image, Span rows, Span columns, const Run& run) const {
     for (size_t i = rows.begin; i < rows.end; ++i) {
       const uint8_t* x = image + (i * p_.width + columns.begin) * p_.channels;
-      for (size_t j = columns.begin; j < columns.end; ++j, x += p_.channels) {
-        AddInto(x, p_.values.flip[0], partial, n);
-        if (++taken % kMaxPartial == 0) WidenInto(partial, sums, n);
-      }
-    }
-    WidenInto(partial, sums, n);
-    if (p_.numerics == Numerics::kOnnx) return StoreOnnx(sums, taken, y, n);
-    StoreFixed(sums, taken, y, n);
-  }
-
-  // (sum +- count / 2) / count, truncated, of the values as they are: those of int8 are 128 less. |sum| < 2^24 and count <= 2^16
-  // make the float32 quotient, truncated, the integer one: a quotient below 2^8 that is no integer is at least 2^-16 from the
-  // next, and half a unit in its last place is at most 2^-17.
-  void StoreFixed(const uint32_t* sums, size_t count, uint8_t* y, size_t n) const {
-    const auto taken = static_cast<int32_t>(std::max<size_t>(count, 1)), half = taken / 2;
-    const int32_t offset = p_.values.flip[0], lo = p_.values.lo, hi = p_.values.hi;
-    const uint8_t flip = p_.values.flip[2];
-    const auto divisor = static_cast<float>(taken);
-    for (size_t c = 0; c < n; ++c) {
-      const int32_t sum = static_cast<int32_t>(sums[c]) - offset * taken;
-      const int32_t rounded = sum > 0 ? sum + half : sum - half;
-      const int32_t mean = static_cast<int32_t>(static_cast<float>(rounded) / divisor) + offset;
-      y[c] = static_cast<uint8_t>((mean < lo ? lo : mean > hi ? hi : mean) ^ flip);
+      for (size_t j = columns.begin; j < columns.end; ++j, x += p_.channels) run(x);
     }
   }
 
-  void StoreOnnx(const uint32_t* sums, size_t count, uint8_t* y, size_t n) const {
+  template <typename Sum>
+  void StoreAverage(const Sum* sums, size_t count, uint8_t* y, size_t n) const {
     const auto taken = static_cast<int32_t>(std::max<size_t>(count, 1));
+    if (p_.numerics == Numerics::kOnnx) return StoreOnnx(sums, taken, y, n);
+    return taken <= kMaxReciprocal ? StoreQuotients<true>(sums, taken, y, n) : StoreQuotients<false>(sums, taken, y, n);
+  }
+
+  // (sum +- count / 2) / count, truncated, of the values as they are: those of int8 are 128 less. Integers up to 2^24 are exact
+  // in float32. The quotient is below 2^8, so it is rounded by at most 2^-17 and at least 2^-16 from the next integer, unless it
+  // is one: truncated, it is the integer quotient, for counts up to 2^16. A product with the reciprocal is off by less than
+  // 2^-14; where that is less than 1 / (2 count), adding that much before truncating makes it safe.
+  template <bool kReciprocal, typename Sum>
+  void StoreQuotients(const Sum* __restrict sums, int32_t count, uint8_t* __restrict y, size_t n) const {
+    const int32_t offset = p_.values.flip[0], shift = offset * count;
+    const auto lo = static_cast<float>(p_.values.lo - offset), hi = static_cast<float>(p_.values.hi - offset);
+    const float half = static_cast<float>(count / 2) + (kReciprocal ? 0.5f : 0.0f);
+    const float divisor = static_cast<float>(count), reciprocal = 1.0f / divisor;
+    const uint8_t flip = p_.values.flip[2];
     for (size_t c = 0; c < n; ++c) {
-      const double sum = static_cast<int32_t>(sums[c]) - p_.values.zero_point[0] * taken;
-      const auto mean = static_cast<float>(sum * p_.x_scale / taken);
-      const auto quotient = static_cast<float>(static_cast<double>(mean) / p_.y_scale);
-      const auto rounded = static_cast<int32_t>(std::nearbyint(std::clamp(quotient, -1024.0f, 1024.0f)));
-      const int32_t q = std::clamp<int32_t>(rounded + p_.values.zero_point[2], p_.values.lo, p_.values.hi);
-      y[c] = static_cast<uint8_t>(q ^ p_.values.flip[2]);
+      const auto sum = static_cast<float>(static_cast<int32_t>(sums[c]) - shift);
+      const float rounded = sum > 0 ? sum + half : sum - half;
+      float mean = kReciprocal ? rounded * reciprocal : rounded / divisor;
+      mean = mean < lo ? lo : mean;
+      mean = mean > hi ? hi : mean;
+      y[c] = static_cast<uint8_t>((static_cast<int32_t>(mean) + offset) ^ flip);
+    }
+  }
+
+  template <typename Sum>
+  void StoreOnnx(const Sum* __restrict sums, int32_t count, uint8_t* __restrict y, size_t n) const {
+    constexpr float kMagic = 12582912.0f;  // 1.5 * 2^23: adding it rounds half to even
+    const int32_t zero = p_.values.zero_point[0] * count, offset = p_.values.zero_point[2];
+    const auto lo = static_cast<float>(p_.values.lo - offset), hi = static_cast<float>(p_.values.hi - offset);
+    const double x_scale = p_.x_scale, y_scale = p_.y_scale, divisor = count;
+    const uint8_t flip = p_.values.flip[2];
+    for (size_t c = 0; c < n; ++c) {
+      const double sum = static_cast<int32_t>(sums[c]) - zero;
+      const auto mean = static_cast<float>(sum * x_scale / divisor);
+      auto quotient = static_cast<float>(static_cast<double>(mean) / y_scale);
+      quotient = quotient < lo ? lo : quotient;
+      quotient = quotient > hi ? hi : quotient;
+      y[c] = static_cast<uint8_t>((static_cast<int32_t>((quotient + kMagic) - kMagic) + offset) ^ flip);
     }
   }
 

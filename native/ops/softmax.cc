@@ -1,7 +1,6 @@
 // Softmax of 8-bit rows: lib/ops/softmax.ts. The exponential of the difference to a row's largest element is a table of its 256
 // values, computed by the reference itself.
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <memory>
 
@@ -15,6 +14,7 @@ namespace {
 
 constexpr size_t kEntries = 256;
 constexpr size_t kMinPart = size_t{1} << 13;
+constexpr float kMagic = 12582912.0f;  // 1.5 * 2^23: adding it rounds half to even
 constexpr int kSumIntegerBits = 12;  // sums of exponentials are Q12.19
 
 struct SoftmaxParams {
@@ -111,8 +111,8 @@ class OnnxSoftmaxStep : public SoftmaxStep {
     for (size_t i = 0; i < p_.depth; ++i) sum += exponentials_[DifferenceOf(x[i], largest)];
     const auto lo = static_cast<float>(p_.min - p_.y_zero_point), hi = static_cast<float>(p_.max - p_.y_zero_point);
     ForEachDifference(x, largest, [&](uint8_t d) {
-      const float quotient = static_cast<float>(exponentials_[d] / sum) / p_.y_scale;
-      table[d] = static_cast<int16_t>(static_cast<int32_t>(std::nearbyint(std::clamp(quotient, lo, hi))) + p_.y_zero_point);
+      const float quotient = std::clamp(static_cast<float>(exponentials_[d] / sum) / p_.y_scale, lo, hi);
+      table[d] = static_cast<int16_t>(static_cast<int32_t>((quotient + kMagic) - kMagic) + p_.y_zero_point);
     });
   }
 

@@ -25,6 +25,9 @@ void MakeFloatUnaryStep(StepFields* fields, std::unique_ptr<Step>* step);
 void MakeFloatPoolStep(StepFields* fields, std::unique_ptr<Step>* step);
 void MakeFloatReduceStep(StepFields* fields, std::unique_ptr<Step>* step);
 void MakeFloatSoftmaxStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeHybridConvStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeFloatRfftStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeFloatMagnitudeStep(StepFields* fields, std::unique_ptr<Step>* step);
 
 namespace {
 
@@ -49,6 +52,9 @@ const StepKind kStepKinds[] = {
     {"float-pool", MakeFloatPoolStep},
     {"float-reduce", MakeFloatReduceStep},
     {"float-softmax", MakeFloatSoftmaxStep},
+    {"hybrid-conv", MakeHybridConvStep},
+    {"float-rfft", MakeFloatRfftStep},
+    {"float-magnitude", MakeFloatMagnitudeStep},
 };
 
 }  // namespace

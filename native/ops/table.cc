@@ -2,6 +2,7 @@
 #include <cstring>
 #include <memory>
 
+#include "kernels/elementwise.h"
 #include "ops/parallel.h"
 #include "ops/step.h"
 
@@ -20,7 +21,8 @@ struct TableLayout {
 
 class TableStep : public Step {
  public:
-  TableStep(const TableLayout& layout, const uint8_t* table) : layout_(layout) {
+  TableStep(const TableLayout& layout, const uint8_t* table, const ElementwiseKernels& kernels)
+      : layout_(layout), kernels_(kernels) {
     std::memcpy(table_, table, kEntries * layout.element_bytes);
   }
 
@@ -37,6 +39,8 @@ class TableStep : public Step {
     }
   }
 
+  const char* kernel() const override { return layout_.element_bytes == 1 ? kernels_.name : "scalar"; }
+
  private:
   template <typename T>
   void Map(const RunMemory& memory) const {
@@ -44,6 +48,7 @@ class TableStep : public Step {
     const uint8_t* x = memory.In<uint8_t>(layout_.x);
     T* y = memory.Out<T>(layout_.y);
     const auto map = [&](const uint8_t* from, T* to, size_t count) {
+      if (sizeof(T) == 1) return kernels_.map(table_, from, reinterpret_cast<uint8_t*>(to), count);
       for (size_t i = 0; i < count; ++i) to[i] = table[from[i]];
     };
     if (layout_.rows == 1) {
@@ -56,6 +61,7 @@ class TableStep : public Step {
   }
 
   TableLayout layout_;
+  const ElementwiseKernels& kernels_;
   alignas(64) uint8_t table_[kEntries * sizeof(uint64_t)];
 };
 
@@ -81,7 +87,8 @@ void MakeTableStep(StepFields* fields, std::unique_ptr<Step>* step) {
   layout.y = fields->Out("y", (layout.rows - 1) * layout.y_stride + layout.count, bytes);
   bool is_signed;
   const uint8_t* table = fields->Bytes("table", kEntries * bytes, &is_signed);
-  if (fields->ok()) *step = std::make_unique<TableStep>(layout, table);
+  if (!fields->ok()) return;
+  *step = std::make_unique<TableStep>(layout, table, FindElementwiseKernels(fields->environment().isa));
 }
 
 }  // namespace octensor

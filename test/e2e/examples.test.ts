@@ -1,11 +1,11 @@
 /** Every example runs and says so by its exit status. */
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
 
-const examples = join(dirname(fileURLToPath(import.meta.resolve('octensor/package.json'))), 'examples');
+const examples = fileURLToPath(new URL('../../../examples', import.meta.url));
 
 for (const name of readdirSync(examples).filter((file) => file.endsWith('.mjs'))) {
   test(name, (t) => {

@@ -8,6 +8,7 @@
 
 #include "core/thread_pool.h"
 #include "gemm_problem.h"
+#include "ops/add.h"
 #include "ops/step.h"
 
 namespace octensor {
@@ -36,7 +37,7 @@ struct Options {
 };
 
 std::string Describe(const GemmKernel& kernel, const Shape& s, const Options& o) {
-  const auto pair = [](const int (&x)[2]) { return std::to_string(x[0]) + "," + std::to_string(x[1]); };
+  const auto pair = [](const int(&x)[2]) { return std::to_string(x[0]) + "," + std::to_string(x[1]); };
   const auto number = [](auto x) { return std::to_string(x); };
   return std::string(kernel.name) + " " + number(s.batches) + "x" + number(s.height) + "x" + number(s.width) + "x" +
          number(s.depth) + " -> " + number(s.channels) + " kernel=" + pair(s.kernel) + " strides=" + pair(s.strides) +
@@ -60,8 +61,9 @@ class Description {
       if (std::strcmp(field.name, name) == 0) field.number = value;
     }
   }
+  StepFields Fields(const StepEnvironment& environment) const { return {fields_.data(), fields_.size(), environment}; }
   StatusCode Make(const StepEnvironment& environment, std::unique_ptr<Step>* step) const {
-    StepFields fields(fields_.data(), fields_.size(), environment);
+    StepFields fields = Fields(environment);
     FindStepKind("conv")->make(&fields, step);
     return fields.status().code;
   }
@@ -110,10 +112,12 @@ ConvProblem MakeProblem(const Shape& s, const Options& o, Random& random) {
 Description Describe(const ConvProblem& p, size_t x_offset, size_t y_offset) {
   const Shape& s = p.shape;
   Description d;
-  const char* const names[] = {"batches", "height", "width", "depth", "outHeight", "outWidth", "channels", "kernelHeight",
-                               "kernelWidth", "strideY", "strideX", "dilationY", "dilationX", "padTop", "padLeft", "groups"};
-  const int values[] = {s.batches,   s.height,     s.width,      s.depth,        s.out(0),       s.out(1),    s.channels, s.kernel[0],
-                        s.kernel[1], s.strides[0], s.strides[1], s.dilations[0], s.dilations[1], s.before[0], s.before[1], s.groups};
+  const char* const names[] = {"batches",   "height",       "width",       "depth",   "outHeight", "outWidth",
+                               "channels",  "kernelHeight", "kernelWidth", "strideY", "strideX",   "dilationY",
+                               "dilationX", "padTop",       "padLeft",     "groups"};
+  const int values[] = {s.batches,      s.height,    s.width,     s.depth,      s.out(0),     s.out(1),
+                        s.channels,     s.kernel[0], s.kernel[1], s.strides[0], s.strides[1], s.dilations[0],
+                        s.dilations[1], s.before[0], s.before[1], s.groups};
   for (size_t i = 0; i < std::size(names); ++i) d.Number(names[i], values[i]);
   d.Number("x", static_cast<double>(x_offset));
   d.Number("y", static_cast<double>(y_offset));
@@ -206,18 +210,18 @@ Options RandomOptions(Random& random) {
 
 TEST_CASE("layers as networks have them, with every numerics") {
   const Shape shapes[] = {
-      {1, 12, 10, 16, 16, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}, 1},   // 3x3
-      {1, 13, 12, 3, 32, {3, 3}, {2, 2}, {1, 1}, {0, 0}, {1, 1}, 1},    // a first layer
-      {1, 15, 14, 3, 16, {7, 7}, {2, 2}, {1, 1}, {3, 2}, {2, 3}, 1},    // 7x7
-      {1, 49, 10, 1, 64, {10, 4}, {2, 2}, {1, 1}, {4, 1}, {5, 1}, 1},   // speech
-      {2, 7, 6, 24, 144, {1, 1}, {1, 1}, {1, 1}, {0, 0}, {0, 0}, 1},    // expansion
-      {2, 7, 6, 72, 40, {1, 1}, {2, 2}, {1, 1}, {0, 0}, {0, 0}, 1},     // a strided shortcut
-      {1, 9, 9, 32, 24, {3, 3}, {1, 1}, {2, 2}, {2, 2}, {2, 2}, 1},     // dilated
-      {2, 6, 5, 12, 9, {3, 2}, {1, 2}, {1, 3}, {1, 0}, {0, 2}, 3},      // groups
-      {1, 4, 7, 6, 18, {4, 7}, {1, 1}, {1, 1}, {0, 0}, {0, 0}, 1},      // the window is the image
-      {1, 1, 1, 300, 203, {1, 1}, {1, 1}, {1, 1}, {0, 0}, {0, 0}, 1},   // fully connected, one row
-      {1, 1, 5, 131, 77, {1, 1}, {1, 1}, {1, 1}, {0, 0}, {0, 0}, 1},    // five rows
-      {3, 8, 8, 8, 70, {1, 5}, {1, 1}, {1, 1}, {0, 2}, {0, 2}, 1},      // one row of taps
+      {1, 12, 10, 16, 16, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}, 1},  // 3x3
+      {1, 13, 12, 3, 32, {3, 3}, {2, 2}, {1, 1}, {0, 0}, {1, 1}, 1},   // a first layer
+      {1, 15, 14, 3, 16, {7, 7}, {2, 2}, {1, 1}, {3, 2}, {2, 3}, 1},   // 7x7
+      {1, 49, 10, 1, 64, {10, 4}, {2, 2}, {1, 1}, {4, 1}, {5, 1}, 1},  // speech
+      {2, 7, 6, 24, 144, {1, 1}, {1, 1}, {1, 1}, {0, 0}, {0, 0}, 1},   // expansion
+      {2, 7, 6, 72, 40, {1, 1}, {2, 2}, {1, 1}, {0, 0}, {0, 0}, 1},    // a strided shortcut
+      {1, 9, 9, 32, 24, {3, 3}, {1, 1}, {2, 2}, {2, 2}, {2, 2}, 1},    // dilated
+      {2, 6, 5, 12, 9, {3, 2}, {1, 2}, {1, 3}, {1, 0}, {0, 2}, 3},     // groups
+      {1, 4, 7, 6, 18, {4, 7}, {1, 1}, {1, 1}, {0, 0}, {0, 0}, 1},     // the window is the image
+      {1, 1, 1, 300, 203, {1, 1}, {1, 1}, {1, 1}, {0, 0}, {0, 0}, 1},  // fully connected, one row
+      {1, 1, 5, 131, 77, {1, 1}, {1, 1}, {1, 1}, {0, 0}, {0, 0}, 1},   // five rows
+      {3, 8, 8, 8, 70, {1, 5}, {1, 1}, {1, 1}, {0, 2}, {0, 2}, 1},     // one row of taps
   };
   Random random(1);
   ForEachKernel([&](const GemmKernel& kernel) {
@@ -304,6 +308,59 @@ TEST_CASE("what does not fit its memory, or asks for more than there can be, is 
   CHECK(make("xZeroPoint", 128) == StatusCode::kShape);
   CHECK(make("yZeroPoint", 200) == StatusCode::kQuantization);
   CHECK(make("yMax", -200) == StatusCode::kShape);
+}
+
+TEST_CASE("a residual is added as the step \"binary\" would add it") {
+  Random random(6);
+  const Shape shapes[] = {{2, 7, 6, 9, 24, {1, 1}, {1, 1}, {1, 1}, {0, 0}, {0, 0}, 1},
+                          {1, 9, 8, 16, 70, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}, 1},
+                          {1, 5, 5, 6, 10, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}, 2},
+                          {1, 40, 30, 8, 160, {1, 1}, {1, 1}, {1, 1}, {0, 0}, {0, 0}, 1}};
+  const std::vector<int32_t> bounds = {-120, 127};
+  ForEachKernel([&](const GemmKernel& kernel) {
+    for (const Shape& shape : shapes) {
+      for (const Numerics numerics : kNumerics) {
+        Options o;
+        o.numerics = numerics;
+        o.threads = 1 + random() % 2;
+        INFO(Describe(kernel, shape, o));
+        const ConvProblem p = MakeProblem(shape, o, random);
+        const size_t y_offset = RoundUp(p.x.size(), kAlignment), residual_offset = y_offset + RoundUp(p.outputs(), kAlignment);
+        const StepEnvironment environment = {kernel.isa, o.threads, residual_offset + p.outputs(), 0};
+        Description plain = Describe(p, 0, y_offset);
+        Description fused = plain;
+        const std::vector<int32_t> is_signed = {1, 1, 1}, zero_points = {p.y_zero_point, -3, 7};
+        const bool is_onnx = numerics == Numerics::kOnnx;
+        const std::vector<double> scales =
+            is_onnx ? std::vector<double>{0.05, 0.03, 0.07} : std::vector<double>{0.5, 0.3, 1e-6};
+        fused.Number("residual", static_cast<double>(residual_offset));
+        fused.Number("addNumerics", static_cast<int>(numerics));
+        fused.Number("addSubtract", 0);
+        fused.Array("addSigned", FieldType::kInt32, is_signed);
+        fused.Array("addZeroPoints", FieldType::kInt32, zero_points);
+        fused.Array("addBounds", FieldType::kInt32, bounds);
+        fused.Array("addScales", FieldType::kFloat64, scales);
+        std::vector<uint8_t> results[2];
+        for (const bool is_fused : {false, true}) {
+          std::unique_ptr<Step> step;
+          REQUIRE((is_fused ? fused : plain).Make(environment, &step) == StatusCode::kOk);
+          AlignedBuffer values, scratch;
+          REQUIRE(values.Reserve(environment.value_bytes));
+          REQUIRE(scratch.Reserve(step->scratch_bytes() + 1));
+          auto* bytes = static_cast<uint8_t*>(values.data());
+          std::memcpy(bytes, p.x.data(), p.x.size());
+          for (size_t i = 0; i < p.outputs(); ++i) bytes[residual_offset + i] = static_cast<uint8_t>(37 * i);
+          step->Run({bytes, nullptr, static_cast<uint8_t*>(scratch.data()), o.threads});
+          if (!is_fused) {
+            StepFields fields = fused.Fields(environment);
+            AddRun(ReadAdd(&fields), bytes + y_offset, bytes + residual_offset, bytes + y_offset, p.outputs());
+          }
+          results[is_fused].assign(bytes + y_offset, bytes + y_offset + p.outputs());
+        }
+        CHECK(results[0] == results[1]);
+      }
+    }
+  });
 }
 
 TEST_CASE("a window that lies wholly outside the image sees zeros") {

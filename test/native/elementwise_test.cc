@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <random>
 #include <vector>
 
@@ -140,6 +141,69 @@ TEST_CASE("mul: every pair of bytes, all numerics") {
       p.real_zero_point = static_cast<float>(p.zero_point - p.y_flip);
       CAPTURE(i);
       Check(p, kernels.mul);
+    }
+  });
+}
+
+template <typename T>
+T ExpectedInteger(const QuantizeParams& p, float x) {
+  const float quotient = x / p.scale;
+  if (std::isnan(quotient)) return static_cast<T>(p.zero_point);
+  const double bounded = std::fmin(std::fmax(quotient, p.lo), p.hi);
+  return static_cast<T>(static_cast<int32_t>(p.half_even ? std::nearbyint(bounded) : std::round(bounded)) + p.zero_point);
+}
+
+template <typename T>
+void CheckQuantize(QuantizeParams p, const ElementwiseKernels& kernels, std::mt19937& random) {
+  p.lo = static_cast<float>(std::numeric_limits<T>::min() - p.zero_point);
+  p.hi = static_cast<float>(std::numeric_limits<T>::max() - p.zero_point);
+  std::uniform_real_distribution<float> real(p.lo - 9, p.hi + 9);
+  const float special[] = {NAN, -NAN, INFINITY, -INFINITY, 0.0f, -0.0f, 1e-40f, 3e38f, -3e38f, 0.49999997f * p.scale};
+  for (size_t n = 0; n < 300; n += n < 40 ? 1 : 37) {
+    GuardedBuffer<float> x(n);
+    GuardedBuffer<T> y(n);
+    for (size_t i = 0; i < n; ++i) {
+      const float value = real(random), half = std::floor(value) + 0.5f;
+      x[i] = p.scale * (i % 4 == 0 ? value : i % 4 == 1 ? half : i % 4 == 2 ? std::nextafter(half, 0.0f) : value / 64);
+      if (i % 5 == 3) x[i] = special[random() % 10];
+    }
+    kernels.quantize(p, x.data(), y.data(), n);
+    CHECK(y.IsSurroundingUntouched());
+    for (size_t i = 0; i < n; ++i) {
+      CAPTURE(x[i]);
+      REQUIRE(y[i] == ExpectedInteger<T>(p, x[i]));
+    }
+  }
+}
+
+TEST_CASE("quantize: halves, their neighbours and what is no number") {
+  ForEachKernel([](const ElementwiseKernels& kernels) {
+    std::mt19937 random(3);
+    for (int i = 0; i < 40; ++i) {
+      QuantizeParams p = {};
+      p.half_even = i % 2 == 0;
+      p.scale = i % 4 < 2 ? 1.0f : 0.037f;
+      p.type = IntegerType::kInt8, p.zero_point = static_cast<int8_t>(random());
+      CheckQuantize<int8_t>(p, kernels, random);
+      p.type = IntegerType::kUint8, p.zero_point = static_cast<uint8_t>(random());
+      CheckQuantize<uint8_t>(p, kernels, random);
+      p.type = IntegerType::kInt16, p.zero_point = static_cast<int16_t>(random());
+      CheckQuantize<int16_t>(p, kernels, random);
+    }
+  });
+}
+
+TEST_CASE("map: every byte at every position") {
+  ForEachKernel([](const ElementwiseKernels& kernels) {
+    std::mt19937 random(4);
+    uint8_t table[256];
+    for (uint8_t& entry : table) entry = static_cast<uint8_t>(random());
+    for (size_t n = 0; n < 700; n += n < 150 ? 1 : 61) {
+      GuardedBuffer<uint8_t> x(n), y(n);
+      for (size_t i = 0; i < n; ++i) x[i] = static_cast<uint8_t>(i + n);
+      kernels.map(table, x.data(), y.data(), n);
+      CHECK(y.IsSurroundingUntouched());
+      for (size_t i = 0; i < n; ++i) REQUIRE(y[i] == table[x[i]]);
     }
   });
 }

@@ -47,13 +47,20 @@ Data MakeData(const Convolution& c, Random& random) {
 StepCase Describe(const Convolution& c, const Data& d) {
   StepCase test;
   const auto number = [](size_t value) { return static_cast<double>(value); };
-  test.Numbers({{"batches", number(c.batches)},           {"height", number(c.height)},
-                {"width", number(c.width)},               {"depth", number(c.depth)},
-                {"kernelHeight", number(c.kernel_height)}, {"kernelWidth", number(c.kernel_width)},
-                {"strideY", number(c.stride_y)},          {"strideX", number(c.stride_x)},
-                {"dilationY", number(c.dilation_y)},      {"dilationX", number(c.dilation_x)},
-                {"top", number(c.top)},                   {"left", number(c.left)},
-                {"outHeight", number(c.out_height())},    {"outWidth", number(c.out_width())}});
+  test.Numbers({{"batches", number(c.batches)},
+                {"height", number(c.height)},
+                {"width", number(c.width)},
+                {"depth", number(c.depth)},
+                {"kernelHeight", number(c.kernel_height)},
+                {"kernelWidth", number(c.kernel_width)},
+                {"strideY", number(c.stride_y)},
+                {"strideX", number(c.stride_x)},
+                {"dilationY", number(c.dilation_y)},
+                {"dilationX", number(c.dilation_x)},
+                {"top", number(c.top)},
+                {"left", number(c.left)},
+                {"outHeight", number(c.out_height())},
+                {"outWidth", number(c.out_width())}});
   test.Bounds(c.bounds).Input("x", d.x);
   if (c.has_bias) test.Floats("bias", d.bias);
   return test;
@@ -78,7 +85,9 @@ void Check(const Convolution& c, const Data& d, StepCase* test, const char* kind
 void CheckConv(const Convolution& c, Random& random) {
   const Data d = MakeData(c, random);
   StepCase test = Describe(c, d);
-  test.Number("channels", static_cast<double>(c.channels)).Number("groups", static_cast<double>(c.groups)).Floats("weights", d.w);
+  test.Number("channels", static_cast<double>(c.channels))
+      .Number("groups", static_cast<double>(c.groups))
+      .Floats("weights", d.w);
   Check(c, d, &test, "float-conv");
 }
 
@@ -150,7 +159,8 @@ TEST_CASE("descriptions that reach outside of memory are refused") {
     CHECK(test.Change(name, value).Make("float-conv", Isa::kScalar, c.output_count()) == nullptr);
     CHECK_FALSE(test.status().ok());
   };
-  for (const char* name : {"batches", "height", "width", "depth", "channels", "kernelHeight", "kernelWidth", "outHeight", "outWidth"}) {
+  for (const char* name :
+       {"batches", "height", "width", "depth", "channels", "kernelHeight", "kernelWidth", "outHeight", "outWidth"}) {
     for (const double value : {0.0, 7.0, 2147483647.0, 1.5, -1.0, 1e300}) refuses(name, value);
   }
   for (const char* name : {"strideY", "strideX", "dilationY", "dilationX", "groups"}) {
@@ -159,7 +169,11 @@ TEST_CASE("descriptions that reach outside of memory are refused") {
   refuses("groups", 4);
   refuses("top", -1);
   StepCase large = Describe(c, d);
-  large.Number("channels", 6).Number("groups", 1).Floats("weights", d.w).Change("strideY", 65536).Change("outHeight", 2147483647);
+  large.Number("channels", 6)
+      .Number("groups", 1)
+      .Floats("weights", d.w)
+      .Change("strideY", 65536)
+      .Change("outHeight", 2147483647);
   CHECK(large.Make("float-conv", Isa::kScalar, c.output_count()) == nullptr);
 }
 

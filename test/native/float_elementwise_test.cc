@@ -1,10 +1,9 @@
 // Every float32 elementwise kernel that this CPU can run, against the definition in lib/ops, to the bit.
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
-#include "float_problem.h"
-
 #include <algorithm>
 #include <string>
 
+#include "float_problem.h"
 #include "guarded_buffer.h"
 
 namespace octensor {
@@ -61,9 +60,9 @@ double Define(FloatBinary op, double a, double b) {
   }
 }
 
-const std::vector<float> kEdges = {0.0f,     -0.0f,      kNaN,    kInfinity, -kInfinity, 0.5f,   -0.5f,     1.5f,
-                                   2.5f,     -2.5f,      0.3f,    -0.3f,     1e-40f,     -1e-40f, 3e38f,     -3e38f,
-                                   8388608, -16777216, 8388607.5f, 6,         -3,         3,      4194303.5f, -1};
+const std::vector<float> kEdges = {0.0f,    -0.0f,     kNaN,       kInfinity, -kInfinity, 0.5f,    -0.5f,      1.5f,
+                                   2.5f,    -2.5f,     0.3f,       -0.3f,     1e-40f,     -1e-40f, 3e38f,      -3e38f,
+                                   8388608, -16777216, 8388607.5f, 6,         -3,         3,       4194303.5f, -1};
 
 // Lengths that end in every lane, and the edges in every lane.
 template <typename F>
@@ -77,7 +76,8 @@ TEST_CASE("functions of one number are those of lib/ops, rounded once") {
   Random random(1);
   ForEachFloatKernels([&](const FloatKernels& kernels) {
     for (int op = 0; op <= static_cast<int>(FloatUnary::kHardSwish); ++op) {
-      for (const FloatBounds bounds : {FloatBounds{0, 6}, FloatBounds{-1, 1}, FloatBounds{0, kInfinity}, FloatBounds{0.1f, kInfinity}}) {
+      for (const FloatBounds bounds :
+           {FloatBounds{0, 6}, FloatBounds{-1, 1}, FloatBounds{0, kInfinity}, FloatBounds{0.1f, kInfinity}}) {
         ForEachLength([&](size_t n) {
           GuardedBuffer<float> x(n), y(n);
           for (size_t i = 0; i < n; ++i) x[i] = ValueAt(i, random);
@@ -118,7 +118,8 @@ TEST_CASE("functions of two numbers are those of lib/ops, rounded once, whicheve
               const float p = a[i * a_step], q = b[i * b_step];
               const double result = Define(function, p, q);
               const auto exact = static_cast<float>(Min(Max(result, bounds.lo), bounds.hi));
-              INFO(std::string(kernels.name) << " op=" << op << " a=" << p << " b=" << q << " y=" << y[i] << " exact=" << exact);
+              INFO(std::string(kernels.name)
+                   << " op=" << op << " a=" << p << " b=" << q << " y=" << y[i] << " exact=" << exact);
               REQUIRE(IsSame(y[i], exact));
             }
           });

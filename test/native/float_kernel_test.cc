@@ -1,11 +1,10 @@
 // Every float32 GEMM and depthwise kernel that this CPU can run, with every operand right before a guard page.
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
-#include "float_problem.h"
-
 #include <algorithm>
 #include <memory>
 #include <string>
 
+#include "float_problem.h"
 #include "guarded_buffer.h"
 #include "ops/float_gemm.h"
 
@@ -38,13 +37,17 @@ void CheckTile(const FloatKernels& kernels, const Tile& t, Random& random) {
 
   const size_t c_stride = t.n + 2;
   GuardedBuffer<float> c((t.rows - 1) * c_stride + t.n), alone(1);
-  FloatTile tile = {t.rows,   t.n,
-                    t.taps,   t.k,
-                    a.data(), tap_offsets.data(),
+  FloatTile tile = {t.rows,
+                    t.n,
+                    t.taps,
+                    t.k,
+                    a.data(),
+                    tap_offsets.data(),
                     static_cast<const float*>(packed.panels.data()),
                     packed.panel,
                     static_cast<const float*>(packed.bias.data()),
-                    t.bounds, c.data(),
+                    t.bounds,
+                    c.data(),
                     c_stride};
   kernels.gemm(tile);
   CHECK(c.IsSurroundingUntouched());
@@ -136,8 +139,8 @@ void CheckDepthwise(const FloatKernels& kernels, const Row& r, Random& random) {
     for (size_t c = 0; c < r.channels; ++c) (*pixels[i])[c] = RandomFloat(random);
     x.push_back(pixels[i]->data());
   }
-  FloatDepthwiseRow row = {r.channels, r.kernel_height, r.kernel_width, r.stride, r.dilation, r.pixels, x.data(),
-                           pitch,      w.data(),        bias.data(),    r.bounds, y.data()};
+  FloatDepthwiseRow row = {r.channels, r.kernel_height, r.kernel_width, r.stride,    r.dilation, r.pixels,
+                           x.data(),   pitch,           w.data(),       bias.data(), r.bounds,   y.data()};
   kernels.depthwise(row);
   CHECK(y.IsSurroundingUntouched());
   size_t wrong = 0, moved = 0;

@@ -40,6 +40,11 @@ class StepCase {
     fields_.push_back({name, FieldType::kInt32, 0, integers_.back().data(), values.size()});
     return *this;
   }
+  StepCase& Bytes(const char* name, const std::vector<int8_t>& values) {
+    bytes_.push_back(values);
+    fields_.push_back({name, FieldType::kInt8, 0, bytes_.back().data(), values.size()});
+    return *this;
+  }
   StepCase& Bounds(FloatBounds bounds) { return Floats("bounds", {bounds.lo, bounds.hi}); }
   StepCase& Input(const char* name, const std::vector<float>& values) {
     inputs_.push_back({name, values});
@@ -57,10 +62,10 @@ class StepCase {
   std::unique_ptr<Step> Make(const char* kind, Isa isa, size_t output_count) {
     constants_count_ = 0;
     std::vector<Field> fields = fields_;
-    for (Input_& input : inputs_) constants_count_ += input.values.size();
-    constants_ = std::make_unique<GuardedBuffer<float>>(constants_count_);
+    for (InputValues& input : inputs_) constants_count_ += input.values.size();
+    constants_ = std::make_shared<GuardedBuffer<float>>(constants_count_);
     size_t at = 0;
-    for (Input_& input : inputs_) {
+    for (InputValues& input : inputs_) {
       std::copy(input.values.begin(), input.values.end(), constants_->data() + at);
       fields.push_back({input.name, FieldType::kNumber, -1 - static_cast<double>(at * sizeof(float)), nullptr, 0});
       at += input.values.size();
@@ -87,27 +92,30 @@ class StepCase {
   const Status& status() const { return status_; }
 
  private:
-  struct Input_ {
+  struct InputValues {
     const char* name;
     std::vector<float> values;
   };
   std::vector<Field> fields_;
   std::deque<std::vector<float>> floats_;
   std::deque<std::vector<int32_t>> integers_;
-  std::vector<Input_> inputs_;
-  std::unique_ptr<GuardedBuffer<float>> constants_;
+  std::deque<std::vector<int8_t>> bytes_;
+  std::vector<InputValues> inputs_;
+  std::shared_ptr<GuardedBuffer<float>> constants_;
   size_t constants_count_ = 0, output_count_ = 0;
   Status status_;
 };
 
-// Runs the case on every ISA with float kernels of its own; the threads' results must have the same bits. Calls
-// check(result) once per ISA.
+// Runs the case on every ISA that this CPU has; the threads' results must have the same bits. Calls check(result) once per ISA.
 template <typename Check>
 void RunOnEveryIsa(StepCase* test, const char* kind, size_t output_count, const Check& check) {
   ThreadPool::Acquire();
-  ForEachFloatKernels([&](const FloatKernels& kernels) {
-    INFO(std::string(kernels.name));
-    const std::unique_ptr<Step> step = test->Make(kind, kernels.isa, output_count);
+  size_t count;
+  const IsaEntry* isas = IsaList(&count);
+  for (size_t i = 0; i < count; ++i) {
+    if (!IsSupported(isas[i].isa)) continue;
+    INFO(std::string(isas[i].name));
+    const std::unique_ptr<Step> step = test->Make(kind, isas[i].isa, output_count);
     INFO(std::string(test->status().message));
     REQUIRE(step != nullptr);
     const std::vector<float> y = test->Run(*step, 1);
@@ -116,7 +124,7 @@ void RunOnEveryIsa(StepCase* test, const char* kind, size_t output_count, const 
       const std::vector<float> other = test->Run(*step, threads);
       CHECK(std::equal(y.begin(), y.end(), other.begin(), IsSame));
     }
-  });
+  }
   ThreadPool::Release();
 }
 

@@ -15,7 +15,8 @@ namespace {
 constexpr int32_t kZero = 0;
 
 TEST_CASE("packed B looks as the picture in kernels/kernel.h") {
-  constexpr GemmKernel kKernel = {"picture", Isa::kScalar, 1, 4, 2, 2, ADomain::kS8, BDomain::kS8, nullptr, nullptr, nullptr, {}};
+  constexpr GemmKernel kKernel = {"picture",    Isa::kScalar, 1,       4,       2,       2,
+                                  ADomain::kS8, BDomain::kS8, nullptr, nullptr, nullptr, {}};
   // Rows are k's 1 to 3, columns a to g: x1 is 'x' - 'a' + 10.
   const int8_t b[3][7] = {{10, 11, 12, 13, 14, 15, 16}, {20, 21, 22, 23, 24, 25, 26}, {30, 31, 32, 33, 34, 35, 36}};
   const int8_t first[] = {10, 20, 11, 21, 12, 22, 13, 23, 30, 0, 31, 0, 32, 0, 33, 0};
@@ -39,7 +40,8 @@ TEST_CASE("packed B looks as the picture in kernels/kernel.h") {
 }
 
 TEST_CASE("the last panel is as narrow as nr_step allows") {
-  constexpr GemmKernel kKernel = {"narrow", Isa::kScalar, 1, 4, 2, 1, ADomain::kS16, BDomain::kS16, nullptr, nullptr, nullptr, {}};
+  constexpr GemmKernel kKernel = {"narrow",      Isa::kScalar,  1,       4,       2,       1,
+                                  ADomain::kS16, BDomain::kS16, nullptr, nullptr, nullptr, {}};
   const uint8_t b[] = {0, 1, 2, 3, 255};
   const int32_t zero_points[] = {0, 1, 2, 255, 255};
   const int16_t expected[] = {0, 0, 0, -252, 0, 0};
@@ -68,17 +70,23 @@ int32_t InDomain(ADomain domain, uint8_t byte) { return domain == ADomain::kU8 ?
 // 2^30 in magnitude and every exponent below 0. Blank rows of A are zeros, so that the sums are `init` to the unit.
 struct TileOptions {
   bool general, blank, has_terms;
+  size_t taps;
+  bool may_read_past;
 };
 
-// A tile of `rows` rows and all of B's n columns: int32 and fixed-point output against the formula at GemmTile.
-void CheckTile(const GemmKernel& kernel, size_t rows, size_t n, size_t k, TileOptions options, Random& random) {
+// A tile of `rows` rows and all of B's n columns: int32 and fixed-point output against the formula at GemmTile. False where the
+// kernel's tiles for n columns have fewer rows.
+bool CheckTile(const GemmKernel& kernel, size_t rows, size_t n, size_t k, TileOptions options, Random& random) {
   INFO(std::string(kernel.name) << " rows=" << rows << " n=" << n << " k=" << k << " general=" << options.general
-                                << " blank=" << options.blank << " terms=" << options.has_terms);
+                                << " blank=" << options.blank << " terms=" << options.has_terms << " taps=" << options.taps
+                                << " past=" << options.may_read_past);
   const bool is_wide = kernel.a_domain == ADomain::kS16;
-  std::vector<uint8_t> b(k * n);
+  const size_t taps = options.taps, depth = taps * k;
+  std::vector<uint8_t> b(depth * n);
   for (uint8_t& x : b) x = static_cast<uint8_t>(random());
   PackedMatrix packed;
-  REQUIRE(PackMatrix(kernel, {b.data(), true, false, k, n, &kZero, false}, &packed).ok());
+  REQUIRE(PackMatrix(kernel, {b.data(), true, false, k, n, &kZero, false, taps}, &packed).ok());
+  if (rows > packed.shape.mr) return false;
   GuardedBuffer<uint8_t> panels(packed.panels.size_bytes(), kAlignment);
   std::memcpy(panels.data(), packed.panels.data(), panels.size());
 
@@ -86,11 +94,15 @@ void CheckTile(const GemmKernel& kernel, size_t rows, size_t n, size_t k, TileOp
   std::vector<std::vector<int32_t>> values(rows);
   std::vector<std::unique_ptr<GuardedBuffer<uint8_t>>> bytes;
   std::vector<const void*> pointers;
+  // The last tap first: what the first one may not read past ends at a guard page.
+  std::vector<ptrdiff_t> offsets(taps);
+  for (size_t t = 0; t < taps; ++t) offsets[t] = static_cast<ptrdiff_t>((taps - 1 - t) * k);
+  const size_t past = options.may_read_past ? kMaxReadPast : 0;
   for (std::vector<int32_t>& row : values) {
-    bytes.push_back(std::make_unique<GuardedBuffer<uint8_t>>(is_wide ? 2 * k : k));
+    bytes.push_back(std::make_unique<GuardedBuffer<uint8_t>>((depth + past) * (is_wide ? 2 : 1)));
     uint8_t* data = bytes.back()->data();
     pointers.push_back(data);
-    for (size_t i = 0; i < k; ++i) {
+    for (size_t i = 0; i < depth; ++i) {
       if (is_wide) {
         const auto wide = static_cast<int16_t>(options.blank ? 0 : RandomInt(random, -128, 255));
         std::memcpy(data + 2 * i, &wide, sizeof(wide));
@@ -105,7 +117,7 @@ void CheckTile(const GemmKernel& kernel, size_t rows, size_t n, size_t k, TileOp
   const size_t padded = RoundUp(n, kMaxNr);
   GuardedBuffer<int32_t> init(padded, kAlignment), column_term(padded, kAlignment), row_term(rows);
   GuardedBuffer<int32_t> multiplier(padded, kAlignment), exponent(padded, kAlignment);
-  const int32_t products = options.blank ? 0 : 255 * 128 * static_cast<int32_t>(k);
+  const int32_t products = options.blank ? 0 : 255 * 128 * static_cast<int32_t>(depth);
   const int32_t limit = (1 << 30) - 1 - products - (options.has_terms ? 1 << 24 : 0);
   for (size_t j = 0; j < padded; ++j) {
     const auto any = static_cast<int32_t>(random()) >> (random() % 16);
@@ -129,7 +141,10 @@ void CheckTile(const GemmKernel& kernel, size_t rows, size_t n, size_t k, TileOp
   const auto sum = [&](size_t i, size_t j) {
     auto x = static_cast<uint32_t>(init[j]);
     if (options.has_terms) x += static_cast<uint32_t>(row_term[i]) * static_cast<uint32_t>(column_term[j]);
-    for (size_t l = 0; l < k; ++l) x += static_cast<uint32_t>(values[i][l] * static_cast<int8_t>(b[l * n + j]));
+    for (size_t l = 0; l < depth; ++l) {
+      const int32_t value = values[i][static_cast<size_t>(offsets[l / k]) + l % k];
+      x += static_cast<uint32_t>(value * static_cast<int8_t>(b[l * n + j]));
+    }
     return static_cast<int32_t>(x);
   };
   const auto requantize = [&](int32_t x, size_t j) {
@@ -152,9 +167,9 @@ void CheckTile(const GemmKernel& kernel, size_t rows, size_t n, size_t k, TileOp
     }
     GemmTile tile = {};
     tile.rows = rows, tile.k = k, tile.n = n;
-    constexpr ptrdiff_t kOneTap = 0;
-    tile.taps = 1;
-    tile.tap_offsets = &kOneTap;
+    tile.taps = taps;
+    tile.tap_offsets = offsets.data();
+    tile.may_read_past = options.may_read_past;
     tile.panel_columns = packed.shape.nr;
     tile.a = pointers.data();
     tile.a_flip = a_flip;
@@ -170,19 +185,24 @@ void CheckTile(const GemmKernel& kernel, size_t rows, size_t n, size_t k, TileOp
     CHECK(std::memcmp(c.data(), expected.data(), c.size()) == 0);
     CHECK(c.IsSurroundingUntouched());
   }
+  return true;
 }
 
 TEST_CASE("tiles of every number of rows read and write nothing but their operands") {
   Random random(1);
   ForEachKernel([&](const GemmKernel& kernel) {
-    for (size_t rows = 1; rows <= 6u && rows <= kernel.mr; ++rows) {
-      for (const size_t n :
-           {size_t{1}, size_t{kernel.nr_step}, size_t{kernel.nr} - 1, size_t{kernel.nr}, size_t{kernel.nr} + 3}) {
-        for (const size_t k : {1, 2, 3, 4, 5, 11, 16, 29, 32, 64, 133}) {
-          for (const bool general : {false, true}) {
+    const size_t nr = kernel.nr, step = kernel.nr_step;
+    for (const size_t n : {size_t{1}, step, step + 1, 2 * step, 3 * step, nr - 1, nr, nr + 3, 3 * nr - 2 * step}) {
+      for (const size_t k : {1, 2, 3, 4, 5, 11, 16, 29, 32, 64, 133}) {
+        for (const bool general : {false, true}) {
+          size_t rows = 1;
+          const auto check = [&] {
             const bool has_terms = kernel.a_domain != ADomain::kS16 && random() % 2;
-            CheckTile(kernel, rows, n, k, {general, random() % 4 == 0, has_terms}, random);
-          }
+            return CheckTile(kernel, rows, n, k, {general, random() % 4 == 0, has_terms, 1 + random() % 3, random() % 2 == 0},
+                             random);
+          };
+          while (check()) ++rows;
+          CHECK(rows > 1);
         }
       }
     }

@@ -13,7 +13,8 @@ import { type RandomGraph, randomGraph, randomGraphs } from '../support/random-g
 
 function outputsOf(graph: Graph, feeds: Readonly<Record<string, Tensor>>): Map<string, Buffer> {
   const dims = new Map(Object.entries(feeds).map(([name, tensor]) => [name, tensor.dims]));
-  const results = referenceBackend.compile(makePlan(graph, resolveGraph(graph), dims), { fuse: false }).runSync(new Map(Object.entries(feeds)));
+  const plan = makePlan(graph, resolveGraph(graph), dims);
+  const results = referenceBackend.compile(plan).runSync(new Map(Object.entries(feeds)));
   return new Map(
     graph.outputs.map((name) => {
       const { type, dims: shape, data } = results.get(name)!;

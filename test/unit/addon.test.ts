@@ -9,7 +9,7 @@ import { OctensorError } from 'octensor';
 import { type Addon, faultOf, loadAddon, toOctensorError, tryAddon } from '#lib/addon.js';
 import { nodeArguments, nodeProgram } from '../support/node.js';
 
-const root = path.dirname(fileURLToPath(import.meta.resolve('octensor/package.json')));
+const root = fileURLToPath(new URL('../../../', import.meta.url));
 const addon = tryAddon();
 const withAddon = addon === undefined ? test.skip : test;
 

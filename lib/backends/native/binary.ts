@@ -10,7 +10,7 @@ import { Tensor } from '../../tensor.js';
 import type { TypedArray } from '../../typed-array.js';
 import { mergeBroadcast } from './float-elementwise.js';
 import { defineLowering, type LoweringContext, type Lowerings, type NativeStep, type StepOf } from './lowering.js';
-import { type Quantized, quantizedOf, quantizedFields } from './quantized.js';
+import { type Quantized, quantizedFields, quantizedOf } from './quantized.js';
 import { allBytes, isByte, runReference } from './table.js';
 
 const maxRank = 8;
@@ -22,7 +22,18 @@ const maxProductScale = 2 ** 110;
 
 type Fields = Readonly<Record<string, number | TypedArray>>;
 
-const viaTable = ['Div', 'Equal', 'Greater', 'GreaterEqual', 'Less', 'LessEqual', 'LogicalAnd', 'LogicalOr', 'Maximum', 'Minimum'];
+const viaTable = [
+  'Div',
+  'Equal',
+  'Greater',
+  'GreaterEqual',
+  'Less',
+  'LessEqual',
+  'LogicalAnd',
+  'LogicalOr',
+  'Maximum',
+  'Minimum',
+];
 const moreViaTable = ['NotEqual', 'PRelu', 'SquaredDifference'];
 
 export const binaryLowerings: Lowerings = {

@@ -1,5 +1,7 @@
 /** Convolutions, matrix products and poolings of float32. */
+import type { Conv2dAttributes } from '../../ops/conv2d.js';
 import { type ConvolutionAttributes, extentsOf } from '../../ops/convolution.js';
+import type { FullyConnectedAttributes } from '../../ops/fully-connected.js';
 import { type Activation, activationBounds } from '../../ops/output-stage.js';
 import type { PoolAttributes } from '../../ops/pooling.js';
 import { product } from '../../ops/shapes.js';
@@ -8,13 +10,9 @@ import { defineLowering, type LoweringContext, type Lowerings, type NativeStep, 
 
 type Dims4 = readonly [number, number, number, number];
 
-interface Conv2dAttributes extends ConvolutionAttributes {
-  readonly groups: number;
-}
-
-interface FullyConnectedAttributes {
-  readonly activation: Activation;
-}
+/** Padded, repeated or indirect copies of the input; what is out of all proportion is left to the reference. */
+const maxCopyBytes = 2 ** 28;
+const maxGroups = 4096;
 
 export const floatConvolutionLowerings: Lowerings = {
   Conv2D: defineLowering<Conv2dAttributes>((step, context) => {
@@ -23,6 +21,7 @@ export const floatConvolutionLowerings: Lowerings = {
     const { window, groups } = step.attributes;
     const [channels, kernelHeight, kernelWidth] = step.inputs[1]!.dims as Dims4;
     const fields = windowFields(step, window, [kernelHeight, kernelWidth]);
+    if (groups > maxGroups || 4 * product(reachOf(fields)) * fields.batches * fields.depth > maxCopyBytes) return undefined;
     return [{ kind: 'float-conv', fields: { ...fields, ...productFields(step, context), ...constants, channels, groups } }];
   }),
 
@@ -32,11 +31,12 @@ export const floatConvolutionLowerings: Lowerings = {
     const [, kernelHeight, kernelWidth, channels] = step.inputs[1]!.dims as Dims4;
     const depth = step.inputs[0]!.dims[3]!;
     const multiplier = channels / depth;
-    const fields = {
-      ...windowFields(step, step.attributes.window, [kernelHeight, kernelWidth]),
-      ...productFields(step, context),
-      ...constants,
-    };
+    const geometry = windowFields(step, step.attributes.window, [kernelHeight, kernelWidth]);
+    const repeatedBytes = multiplier === 1 ? 0 : 4 * multiplier * product(step.inputs[0]!.dims);
+    const paddedBytes =
+      depth > 1 || multiplier === 1 ? 8 * kernelHeight * reachOf(geometry)[1] : 4 * product(reachOf(geometry));
+    if (repeatedBytes > maxCopyBytes || paddedBytes * geometry.batches > maxCopyBytes) return undefined;
+    const fields = { ...geometry, ...productFields(step, context), ...constants };
     if (depth > 1 || multiplier === 1) return [{ kind: 'float-depthwise', fields: { ...fields, multiplier } }];
     // All outputs see the one input channel: a convolution whose weights begin with the output channel.
     const weights = transposed(constants.weights, kernelHeight * kernelWidth, channels);
@@ -90,6 +90,15 @@ function windowFields(step: StepOf<unknown>, window: Window, kernel: readonly [n
     outHeight: vertical.size,
     outWidth: horizontal.size,
   };
+}
+
+/** Rows and columns that windows cover. */
+function reachOf(fields: ReturnType<typeof windowFields>): readonly [number, number] {
+  const { outHeight, outWidth, strideY, strideX, kernelHeight, kernelWidth, dilationY, dilationX } = fields;
+  return [
+    (outHeight - 1) * strideY + (kernelHeight - 1) * dilationY + 1,
+    (outWidth - 1) * strideX + (kernelWidth - 1) * dilationX + 1,
+  ];
 }
 
 function imageFields([batches, height, width, depth]: Dims4, window: Window, kernel: readonly [number, number]) {

@@ -1,9 +1,28 @@
 /** How each operator becomes native steps. An operator may have several lowerings, one for each family of types. */
+import { binaryLowerings } from './binary.js';
 import { convolutionLowerings } from './convolution.js';
+import { depthwiseLowerings } from './depthwise.js';
 import { floatLowerings } from './float.js';
+import { hybridLowerings } from './hybrid.js';
 import type { Lowering, Lowerings } from './lowering.js';
+import { movementLowerings } from './movement.js';
+import { quantizeLowerings } from './quantize.js';
+import { reductionLowerings } from './reduction.js';
+import { resizeLowerings } from './resize.js';
+import { tableLowerings } from './table.js';
 
-const families: readonly Lowerings[] = [convolutionLowerings, floatLowerings];
+const families: readonly Lowerings[] = [
+  convolutionLowerings,
+  depthwiseLowerings,
+  floatLowerings,
+  hybridLowerings,
+  tableLowerings,
+  binaryLowerings,
+  quantizeLowerings,
+  reductionLowerings,
+  resizeLowerings,
+  movementLowerings,
+];
 
 /** Tried in this order; the first that returns steps counts. */
 export function loweringsOf(op: string): readonly Lowering[] {

@@ -14,6 +14,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CommandError, wrongUsage } from '../command-error.js';
 import type { Workload } from '../operands.js';
+import { onnxRuntimeProgram } from '../programs.js';
 import type { PeerAnswer, PeerOutput, PeerRequest } from './messages.js';
 
 /** The installed module: as the current folder sees it, else as this package does. Throws ERR_PEER if there is none. */
@@ -53,8 +54,7 @@ export class OnnxRuntimePeer {
   }
 
   static async start(modulePath: string, workload: Workload, threads: number): Promise<OnnxRuntimePeer> {
-    const program = fileURLToPath(new URL('./onnxruntime-process.js', import.meta.url));
-    const child = fork(program, { serialization: 'advanced', stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
+    const child = fork(onnxRuntimeProgram, { serialization: 'advanced', stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
     try {
       const answer = await ask(child, { modulePath, workload, threads });
       if ('output' in answer) return new OnnxRuntimePeer(child, answer.version, answer.output);

@@ -90,7 +90,7 @@ export class TensorReader {
     const isComplex = table.type() === TensorType.COMPLEX64;
     const shape = vector(table.shapeLength(), (i) => table.shape(i));
     const dims = checkedDims(isComplex ? [...shape, 2] : shape, place);
-    const qparams = readQParams(table.quantization(), element.type, dims, place);
+    const qparams = readQParams(this.#buffer, table.quantization(), element.type, dims, place);
     const constant = this.#readConstant(table, element, dims, place);
     const isVariable = table.isVariable();
     const optional = { ...(qparams !== undefined && { qparams }), ...(constant !== undefined && { constant }) };
@@ -134,15 +134,23 @@ export class TensorReader {
   }
 }
 
-/** The vtable entries of Buffer.data and Operator.custom_options. */
+/** The vtable entries of Buffer.data, Operator.custom_options, and QuantizationParameters' scale and zero_point. */
 const dataField = 4;
 export const customOptionsField = 14;
+const scaleField = 8;
+const zeroPointField = 10;
 
-/** A vector of bytes, without a copy; the generated accessor of arrays does not know the file's end. */
-export function vectorBytes(buffer: CheckedByteBuffer, table: { readonly bb_pos: number }, field: number): Uint8Array {
+/** The bytes of a vector, without a copy; the generated accessor of arrays does not know the file's end. */
+export function vectorBytes(
+  buffer: CheckedByteBuffer,
+  table: { readonly bb_pos: number },
+  field: number,
+  elementBytes = 1,
+): Uint8Array {
   const offset = buffer.__offset(table.bb_pos, field);
   if (offset === 0) return new Uint8Array();
-  return buffer.slice(buffer.__vector(table.bb_pos + offset), buffer.__vector_len(table.bb_pos + offset));
+  const position = table.bb_pos + offset;
+  return buffer.slice(buffer.__vector(position), buffer.__vector_len(position) * elementBytes);
 }
 
 /** More than any kernel of TFLite's takes. */
@@ -162,6 +170,7 @@ function checkedDims(dims: readonly number[], place: string): readonly number[] 
 
 /** Undefined for tensors that are not quantized: without a scale, or of a type that has none. */
 function readQParams(
+  buffer: CheckedByteBuffer,
   table: QuantizationParameters | null,
   type: DataType,
   dims: readonly number[],
@@ -169,22 +178,23 @@ function readQParams(
 ): QParams | undefined {
   if (table === null || !Object.hasOwn(quantizedRanges, type)) return undefined;
   if (table.detailsType() !== 0) throw unsupported(`${place}: custom quantization is not supported`);
-  const count = table.scaleLength();
+  // Networks have tens of thousands of scales: their bytes are copied at once
+  const scales = new Float32Array(vectorBytes(buffer, table, scaleField, 4).slice().buffer);
+  const given = new BigInt64Array(vectorBytes(buffer, table, zeroPointField, 8).slice().buffer);
+  const count = scales.length;
   if (count === 0) return undefined;
-  const zeroPointCount = table.zeroPointLength();
-  if (zeroPointCount > 1 && zeroPointCount !== count) {
-    throw formatError(`${place}: expected ${count} zero points, as many as scales, got ${zeroPointCount}`);
+  if (given.length > 1 && given.length !== count) {
+    throw formatError(`${place}: expected ${count} zero points, as many as scales, got ${given.length}`);
   }
   const dtype = type as QuantizedType;
-  const scales = Float32Array.from({ length: count }, (_, i) => table.scale(i)!);
-  const zeroPoints = Array.from({ length: zeroPointCount }, (_, i) => checkedZeroPoint(table.zeroPoint(i)!, dtype, place));
+  const zeroPoints = checkedZeroPoints(given, dtype, place);
   const qparams: QParams =
     count === 1
       ? { dtype, scale: scales[0]!, zeroPoint: zeroPoints[0] ?? 0 }
       : {
           dtype,
           scale: scales,
-          zeroPoint: zeroPointCount === count ? Int32Array.from(zeroPoints) : (zeroPoints[0] ?? 0),
+          zeroPoint: zeroPoints.length === count ? zeroPoints : (zeroPoints[0] ?? 0),
           // Old converters give a bias the axis of its filter.
           axis: dims.length === 1 ? 0 : table.quantizedDimension(),
         };
@@ -196,8 +206,15 @@ function readQParams(
   return qparams;
 }
 
-function checkedZeroPoint(value: bigint, type: QuantizedType, place: string): number {
+function checkedZeroPoints(values: BigInt64Array, type: QuantizedType, place: string): Int32Array {
   const [min, max] = quantizedRanges[type];
-  if (value >= min && value <= max) return Number(value);
-  throw formatError(`${place}: expected a zero point from ${min} to ${max}, got ${value}`);
+  const result = new Int32Array(values.length);
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i]!;
+    if (value < min || value > max) {
+      throw formatError(`${place}: expected a zero point from ${min} to ${max}, got ${value}`);
+    }
+    result[i] = Number(value);
+  }
+  return result;
 }

@@ -230,9 +230,76 @@ void Mul(const MulParams& p, const uint8_t* a, const uint8_t* b, uint8_t* y, siz
   return p.numerics == Numerics::kTflite ? MulFixed<true>(p, a, b, y, n) : MulFixed<false>(p, a, b, y, n);
 }
 
+// Rounds half away from zero: 1/2 less one unit in its last place takes halves over the next integer, and nothing below a half.
+OCTENSOR_INLINE __m256i RoundAway(__m256 q) {
+  const __m256 sign = _mm256_and_ps(q, _mm256_set1_ps(-0.0f));
+  return _mm256_cvttps_epi32(_mm256_add_ps(q, _mm256_or_ps(sign, _mm256_set1_ps(0.49999997f))));
+}
+
+// 16 elements.
+template <bool kHalfEven>
+OCTENSOR_INLINE void Quantize16(const QuantizeParams& p, const float* x, void* y) {
+  __m256i q[2];
+  OCTENSOR_UNROLL for (int i = 0; i < 2; ++i) {
+    const __m256 quotient = _mm256_div_ps(_mm256_loadu_ps(x + 8 * i), _mm256_set1_ps(p.scale));
+    // Of a NaN and a number: the second operand.
+    __m256 bounded = _mm256_min_ps(_mm256_set1_ps(p.hi), _mm256_max_ps(_mm256_set1_ps(p.lo), quotient));
+    bounded = _mm256_and_ps(bounded, _mm256_cmp_ps(bounded, bounded, _CMP_ORD_Q));
+    q[i] = _mm256_add_epi32(kHalfEven ? _mm256_cvtps_epi32(bounded) : RoundAway(bounded), _mm256_set1_epi32(p.zero_point));
+  }
+  const __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(q[0], q[1]), 0xd8);
+  const __m128i low = _mm256_castsi256_si128(words), high = _mm256_extracti128_si256(words, 1);
+  if (p.type == IntegerType::kInt16) {
+    _mm256_storeu_si256(static_cast<__m256i*>(y), words);
+  } else {
+    const bool is_signed = p.type == IntegerType::kInt8;
+    _mm_storeu_si128(static_cast<__m128i*>(y), is_signed ? _mm_packs_epi16(low, high) : _mm_packus_epi16(low, high));
+  }
+}
+
+template <bool kHalfEven>
+void QuantizeAll(const QuantizeParams& p, const float* x, void* y, size_t n) {
+  const size_t bytes = p.type == IntegerType::kInt16 ? 2 : 1;
+  uint8_t* to = static_cast<uint8_t*>(y);
+  size_t i = 0;
+  for (; i + 16 <= n; i += 16) Quantize16<kHalfEven>(p, x + i, to + i * bytes);
+  if (i == n) return;
+  float rest[16] = {};
+  uint8_t integers[32];
+  memcpy(rest, x + i, (n - i) * sizeof(float));
+  Quantize16<kHalfEven>(p, rest, integers);
+  memcpy(to + i * bytes, integers, (n - i) * bytes);
+}
+
+void Quantize(const QuantizeParams& p, const float* x, void* y, size_t n) {
+  return p.half_even ? QuantizeAll<true>(p, x, y, n) : QuantizeAll<false>(p, x, y, n);
+}
+
+// A shuffle finds one of 16 bytes, and gives 0 for an index with bit 7: of the table's 16 parts each adds the bytes whose upper
+// half is its number. Saturating keeps the others' bit 7 set.
+OCTENSOR_INLINE __m256i Map32(const __m256i (&parts)[16], __m256i x) {
+  const __m256i limit = _mm256_set1_epi8(0x70);
+  __m256i y = _mm256_setzero_si256();
+  OCTENSOR_UNROLL for (int i = 0; i < 16; ++i) {
+    const __m256i index = _mm256_adds_epu8(_mm256_xor_si256(x, _mm256_set1_epi8(static_cast<char>(16 * i))), limit);
+    y = _mm256_or_si256(y, _mm256_shuffle_epi8(parts[i], index));
+  }
+  return y;
+}
+
+void Map(const uint8_t* table, const uint8_t* x, uint8_t* y, size_t n) {
+  __m256i parts[16];
+  for (int i = 0; i < 16; ++i) {
+    parts[i] = _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(table + 16 * i)));
+  }
+  size_t i = 0;
+  for (; i + kStep <= n; i += kStep) Store(y + i, Map32(parts, Load(x + i)));
+  for (; i < n; ++i) y[i] = table[x[i]];
+}
+
 }  // namespace
 
 extern const ElementwiseKernels kElementwise_avx2;
-const ElementwiseKernels kElementwise_avx2 = {"octensor_elementwise__avx2", Isa::kAvx2, Add, Mul};
+const ElementwiseKernels kElementwise_avx2 = {"octensor_elementwise__avx2", Isa::kAvx2, Add, Mul, Quantize, Map};
 
 }  // namespace octensor

@@ -1,8 +1,9 @@
 // float32 on AVX2 with FMA. A GEMM step of 6 rows is 2 loads of B, 6 broadcasts of A and 12 fused multiply-adds: 12 sums, 2
 // vectors of B and 1 of A are 15 of the 16 registers; 6 cycles where two multiply-adds start per cycle.
+#include "kernels/float.h"
+
 #include <immintrin.h>
 
-#include "kernels/float.h"
 #include "kernels/float_depthwise.h"
 #include "kernels/float_elementwise.h"
 #include "kernels/float_gemm.h"
@@ -60,7 +61,7 @@ void Gemm(const FloatTile& tile) {
 }  // namespace
 
 extern const FloatKernels kFloat_6x16_avx2;
-const FloatKernels kFloat_6x16_avx2 = {
-    "octensor_f32_6x16__avx2", Isa::kAvx2, kMr, 16, 8, Gemm, Depthwise<Avx2>, Unary<Avx2>, Binary<Avx2>};
+const FloatKernels kFloat_6x16_avx2 = {"octensor_f32_6x16__avx2", Isa::kAvx2,  kMr,         16, 8, Gemm,
+                                       Depthwise<Avx2>,           Unary<Avx2>, Binary<Avx2>};
 
 }  // namespace octensor

@@ -7,6 +7,12 @@
 #include "kernels/avx512/epilogue.h"
 #include "kernels/depthwise_line.h"
 
+#if defined(_MSC_VER)
+#define OCTENSOR_PIN_ZMM(x)
+#else
+#define OCTENSOR_PIN_ZMM(x) asm("" : "+v"(x))  // the compiler no longer knows where x came from
+#endif
+
 namespace octensor {
 namespace {
 

@@ -44,11 +44,12 @@ struct AddFactor {
     __m512i rest;
     if (kTflite) {
       const __m512i d = _mm512_mullo_epi16(negated, _mm512_set1_epi16(-16));
-      rest = _mm512_add_epi16(_mm512_mulhrs_epi16(d, low), _mm512_srai_epi16(d, 15));
+      const __m512i sign = _mm512_mulhi_epi16(d, _mm512_set1_epi16(1));  // -1 or 0; multipliers have less to do than shifters
+      rest = _mm512_add_epi16(_mm512_mulhrs_epi16(d, low), sign);
     } else {
       rest = _mm512_mulhi_epi16(_mm512_mullo_epi16(negated, _mm512_set1_epi16(-32)), low);
     }
-    const __m512i d = _mm512_slli_epi16(negated, 5);
+    const __m512i d = _mm512_mullo_epi16(negated, _mm512_set1_epi16(32));
     const __m512i x = _mm512_madd_epi16(_mm512_unpacklo_epi16(d, rest), pair);
     const __m512i z = _mm512_madd_epi16(_mm512_unpackhi_epi16(d, rest), pair);
     *even = _mm512_srav_epi32(_mm512_add_epi32(x, half), shift);
@@ -75,9 +76,11 @@ OCTENSOR_INLINE void ForEach64(const Params& p, const uint8_t* a, const uint8_t*
   const __m512i a_flip = _mm512_set1_epi8(static_cast<char>(p.a_flip)), b_flip = _mm512_set1_epi8(static_cast<char>(p.b_flip));
   const __m512i lo = _mm512_set1_epi8(static_cast<char>(p.lo)), hi = _mm512_set1_epi8(static_cast<char>(p.hi));
   const __m512i y_flip = _mm512_set1_epi8(static_cast<char>(p.y_flip));
-  const auto run = [&](__m512i x, __m512i z) {  // lambdas of one or two calls are inlined
-    const __m512i q = body(_mm512_xor_si512(x, a_flip), _mm512_xor_si512(z, b_flip));
-    return _mm512_xor_si512(_mm512_min_epu8(_mm512_max_epu8(q, lo), hi), y_flip);
+  const bool clamps = p.lo != 0 || p.hi != 255;
+  const auto run = [&](__m512i x, __m512i z) {
+    __m512i q = body(_mm512_xor_si512(x, a_flip), _mm512_xor_si512(z, b_flip));
+    if (clamps) q = _mm512_min_epu8(_mm512_max_epu8(q, lo), hi);
+    return _mm512_xor_si512(q, y_flip);
   };
   size_t i = 0;
   for (; i + kStep <= n; i += kStep) _mm512_storeu_si512(y + i, run(_mm512_loadu_si512(a + i), _mm512_loadu_si512(b + i)));
@@ -115,7 +118,15 @@ struct OneChannel {
 template <bool kTflite, bool kBothHalf, bool kSubtract>
 OCTENSOR_NOINLINE void AddFixed(const AddParams& p, int sign, const uint8_t* a, const uint8_t* b, uint8_t* y, size_t n) {
   const OneChannel channel(p.y_scale);
-  const FixedRequant<kTflite> requant(channel.epilogue, 0);
+  FixedRequant<kTflite> requant(channel.epilogue, 0);
+  // The zero point goes into what is added for rounding, whose upper half then stays below 2^31.
+  const int right = -channel.exponent[0];
+  const bool is_folded = right <= 22;
+  if (is_folded) {
+    const __m512i shifted = _mm512_set1_epi64(int64_t{p.zero_point} << ((kTflite ? 32 : 31) + right));
+    requant.round_even = _mm512_add_epi64(requant.round_even, shifted);
+    requant.round_odd = _mm512_add_epi64(requant.round_odd, shifted);
+  }
   const __m512i zero_point = _mm512_set1_epi16(static_cast<int16_t>(p.zero_point));
   const AddHalf half(p.a_zero_point, sign), other_half(p.b_zero_point, 1);
   const AddFactor<kTflite> factor(p.b_scale, p.b_zero_point);
@@ -132,7 +143,8 @@ OCTENSOR_NOINLINE void AddFixed(const AddParams& p, int sign, const uint8_t* a, 
       OCTENSOR_UNROLL for (int i = 0; i < 2; ++i) {
         u[i] = requant(kSubtract ? _mm512_sub_epi32(u[i], v[i]) : _mm512_add_epi32(u[i], v[i]));
       }
-      words[part] = _mm512_adds_epi16(_mm512_packs_epi32(u[0], u[1]), zero_point);
+      words[part] = _mm512_packs_epi32(u[0], u[1]);
+      if (!is_folded) words[part] = _mm512_adds_epi16(words[part], zero_point);
     }
     return PackBytes(words[0], words[1]);
   });
@@ -227,9 +239,64 @@ void Mul(const MulParams& p, const uint8_t* a, const uint8_t* b, uint8_t* y, siz
   return p.numerics == Numerics::kTflite ? MulFixed<true>(p, a, b, y, n) : MulFixed<false>(p, a, b, y, n);
 }
 
+// Rounds half away from zero: 1/2 less one unit in its last place takes halves over the next integer, and nothing below a half.
+OCTENSOR_INLINE __m512i RoundAway(__m512 q) {
+  const __m512 sign = _mm512_and_ps(q, _mm512_set1_ps(-0.0f));
+  return _mm512_cvttps_epi32(_mm512_add_ps(q, _mm512_or_ps(sign, _mm512_set1_ps(0.49999997f))));
+}
+
+template <bool kHalfEven>
+void QuantizeAll(const QuantizeParams& p, const float* x, void* y, size_t n) {
+  const __m512 scale = _mm512_set1_ps(p.scale), lo = _mm512_set1_ps(p.lo), hi = _mm512_set1_ps(p.hi);
+  const __m512i zero_point = _mm512_set1_epi32(p.zero_point);
+  const bool is_wide = p.type == IntegerType::kInt16;
+  for (size_t i = 0; i < n; i += 16) {
+    const __mmask16 mask = n - i >= 16 ? 0xffff : static_cast<__mmask16>((1u << (n - i)) - 1);
+    __m512 q = _mm512_div_ps(_mm512_maskz_loadu_ps(mask, x + i), scale);
+    q = _mm512_min_ps(hi, _mm512_max_ps(lo, q));  // of a NaN and a number: the second operand
+    q = _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(q, q, _CMP_ORD_Q), q);
+    const __m512i integers = _mm512_add_epi32(kHalfEven ? _mm512_cvtps_epi32(q) : RoundAway(q), zero_point);
+    if (is_wide) {
+      _mm512_mask_cvtepi32_storeu_epi16(static_cast<int16_t*>(y) + i, mask, integers);
+    } else if (mask == 0xffff) {
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(static_cast<uint8_t*>(y) + i), _mm512_cvtepi32_epi8(integers));
+    } else {
+      _mm512_mask_cvtepi32_storeu_epi8(static_cast<uint8_t*>(y) + i, mask, integers);
+    }
+  }
+}
+
+void Quantize(const QuantizeParams& p, const float* x, void* y, size_t n) {
+  return p.half_even ? QuantizeAll<true>(p, x, y, n) : QuantizeAll<false>(p, x, y, n);
+}
+
+// Without vpermb: the table is 128 words, of which vpermi2w finds one of 64 by bits 1 to 6 of a byte; bit 7 chooses between two
+// of those, bit 0 between the bytes of the word.
+OCTENSOR_INLINE __m512i Find(const __m512i (&table)[4], __m512i index, __mmask32 upper) {
+  const __m512i low = _mm512_permutex2var_epi16(table[0], index, table[1]);
+  const __m512i high = _mm512_permutex2var_epi16(table[2], index, table[3]);
+  return _mm512_mask_mov_epi16(low, upper, high);
+}
+
+void Map(const uint8_t* table, const uint8_t* x, uint8_t* y, size_t n) {
+  const __m512i words[4] = {_mm512_loadu_si512(table), _mm512_loadu_si512(table + 64), _mm512_loadu_si512(table + 128),
+                            _mm512_loadu_si512(table + 192)};
+  const __m512i eight = _mm512_set1_epi16(8), odd_bytes = _mm512_set1_epi16(static_cast<int16_t>(0xff00));
+  for (size_t i = 0; i < n; i += kStep) {
+    const __mmask64 mask = n - i >= kStep ? ~__mmask64{0} : (__mmask64{1} << (n - i)) - 1;
+    const __m512i pair = _mm512_maskz_loadu_epi8(mask, x + i);  // two elements a word
+    const __m512i even = Find(words, _mm512_srli_epi16(pair, 1), _mm512_test_epi16_mask(pair, _mm512_set1_epi16(0x80)));
+    const __m512i odd = Find(words, _mm512_srli_epi16(pair, 9), _mm512_movepi16_mask(pair));
+    // An even element's byte comes down, an odd one's goes up; what is beside it is masked away.
+    const __m512i down = _mm512_srlv_epi16(even, _mm512_and_si512(_mm512_slli_epi16(pair, 3), eight));
+    const __m512i up = _mm512_sllv_epi16(odd, _mm512_andnot_si512(_mm512_srli_epi16(pair, 5), eight));
+    _mm512_mask_storeu_epi8(y + i, mask, _mm512_ternarylogic_epi32(odd_bytes, up, down, 0xca));
+  }
+}
+
 }  // namespace
 
 extern const ElementwiseKernels kElementwise_avx512;
-const ElementwiseKernels kElementwise_avx512 = {"octensor_elementwise__avx512", Isa::kAvx512, Add, Mul};
+const ElementwiseKernels kElementwise_avx512 = {"octensor_elementwise__avx512", Isa::kAvx512, Add, Mul, Quantize, Map};
 
 }  // namespace octensor

@@ -1,8 +1,9 @@
 // float32 on AVX-512. A GEMM step of 14 rows is 2 loads of B, 14 broadcasts of A and 28 fused multiply-adds into 28 of the 32
 // registers: 28 cycles where one 512-bit multiply-add starts per cycle, and 7 divides the images of most networks.
+#include "kernels/float.h"
+
 #include <immintrin.h>
 
-#include "kernels/float.h"
 #include "kernels/float_depthwise.h"
 #include "kernels/float_elementwise.h"
 #include "kernels/float_gemm.h"
@@ -47,9 +48,10 @@ struct Avx512 {
 constexpr int kMr = 14;
 
 void Gemm(const FloatTile& tile) {
-  static void (*const kRows[kMr])(const FloatTile&) = {
-      Rows<Avx512, 1>, Rows<Avx512, 2>, Rows<Avx512, 3>,  Rows<Avx512, 4>,  Rows<Avx512, 5>,  Rows<Avx512, 6>,  Rows<Avx512, 7>,
-      Rows<Avx512, 8>, Rows<Avx512, 9>, Rows<Avx512, 10>, Rows<Avx512, 11>, Rows<Avx512, 12>, Rows<Avx512, 13>, Rows<Avx512, 14>};
+  static void (*const kRows[kMr])(const FloatTile&) = {Rows<Avx512, 1>,  Rows<Avx512, 2>,  Rows<Avx512, 3>,  Rows<Avx512, 4>,
+                                                       Rows<Avx512, 5>,  Rows<Avx512, 6>,  Rows<Avx512, 7>,  Rows<Avx512, 8>,
+                                                       Rows<Avx512, 9>,  Rows<Avx512, 10>, Rows<Avx512, 11>, Rows<Avx512, 12>,
+                                                       Rows<Avx512, 13>, Rows<Avx512, 14>};
   kRows[tile.rows - 1](tile);
 }
 

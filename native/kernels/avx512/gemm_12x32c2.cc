@@ -39,7 +39,17 @@ void Run(const GemmTile& tile) {
 }  // namespace
 
 extern const GemmKernel kGemm_12x32c2_avx512;
-const GemmKernel kGemm_12x32c2_avx512 = {
-    "octensor_gemm_s16s16_12x32c2__avx512", Isa::kAvx512, kMr, 32, 16, 2, ADomain::kS16, BDomain::kS16, Run, nullptr, WidenRow, {}};
+const GemmKernel kGemm_12x32c2_avx512 = {"octensor_gemm_s16s16_12x32c2__avx512",
+                                         Isa::kAvx512,
+                                         kMr,
+                                         32,
+                                         16,
+                                         2,
+                                         ADomain::kS16,
+                                         BDomain::kS16,
+                                         Run,
+                                         nullptr,
+                                         WidenRow,
+                                         {}};
 
 }  // namespace octensor

@@ -16,7 +16,8 @@ struct Vnni {
   using Acc = __m512i;
   using Row = __m512i;
   using Group = __m512i;
-  static constexpr int kPixels = kParts, kAccs = 4, kAccLanes = 16, kTaps = 4, kWeightBytes = 64;
+  using Weight = __m512i;
+  static constexpr int kPixels = kParts, kAccs = 4, kAccLanes = 16, kTaps = 4, kWeightBytes = 64, kRegisters = 32;
   static constexpr bool kHasOffsets = true;
 
   __m512i flip;
@@ -25,12 +26,12 @@ struct Vnni {
   explicit OCTENSOR_INLINE Vnni(const DepthwiseLine& line)
       : flip(_mm512_set1_epi8(static_cast<char>(line.x_flip))), quarter(line.channels) {}
 
-  static OCTENSOR_INLINE __m512i Zero() { return _mm512_setzero_si512(); }
-  static OCTENSOR_INLINE __m512i Add(__m512i x, __m512i y) { return _mm512_add_epi32(x, y); }
   static OCTENSOR_INLINE __m512i LoadSums(const int32_t* p) { return _mm512_load_si512(p); }
   static OCTENSOR_INLINE void StoreSums(int32_t* p, __m512i x) { _mm512_store_si512(p, x); }
-  static OCTENSOR_INLINE __m512i Mac(__m512i acc, __m512i quad, const char* weights) {
-    return _mm512_dpbusd_epi32(acc, quad, _mm512_load_si512(weights));
+  static OCTENSOR_INLINE __m512i LoadWeight(const char* p) { return _mm512_load_si512(p); }
+  static OCTENSOR_INLINE void Pin(__m512i& weight) { OCTENSOR_PIN_ZMM(weight); }
+  static OCTENSOR_INLINE __m512i Mac(__m512i acc, __m512i quad, __m512i weight) {
+    return _mm512_dpbusd_epi32(acc, quad, weight);
   }
 
   OCTENSOR_INLINE Row Load(const uint8_t* const (&p)[kPixels]) const {
@@ -74,14 +75,13 @@ struct Vnni {
   }
 
   template <class Requant>
-  static OCTENSOR_NOINLINE void Run(const Vnni& v, const DepthwiseLine& line, const Parts<kPixels>& parts, size_t first,
-                                    size_t count, const int32_t* sums) {
+  static OCTENSOR_NOINLINE void Run(const Vnni& v, const DepthwiseLine& line, size_t first, size_t count, const int32_t* sums) {
     const Vnni store = v;
     const Epilogue e = *line.epilogue;
     const Avx512Bytes to_bytes(e);
     const Requant rule[4] = {{e, line.lane0}, {e, line.lane0 + 16}, {e, line.lane0 + 32}, {e, line.lane0 + 48}};
     uint8_t* y[kPixels];
-    OCTENSOR_UNROLL for (int p = 0; p < kPixels; ++p) y[p] = line.y + (parts.first[p] + first) * line.y_step;
+    OCTENSOR_UNROLL for (int p = 0; p < kPixels; ++p) y[p] = line.y[p] + first * line.y_step;
     const size_t step = line.y_step;
     for (size_t i = 0; i < count; ++i, sums += 64) {
       __m512i q[4];
@@ -91,8 +91,8 @@ struct Vnni {
     }
   }
 
-  void Finish(const DepthwiseLine& line, const Parts<kPixels>& parts, size_t first, size_t count, const int32_t* sums) const {
-    ForRule<Vnni>(*line.epilogue, *this, line, parts, first, count, sums);
+  void Finish(const DepthwiseLine& line, size_t first, size_t count, const int32_t* sums) const {
+    ForRule<Vnni>(*line.epilogue, *this, line, first, count, sums);
   }
 };
 

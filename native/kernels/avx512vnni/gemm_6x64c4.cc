@@ -23,7 +23,8 @@ OCTENSOR_INLINE __m512i BroadcastGroup(const uint8_t* a, __m512i flip) {
 }
 
 // acc += k's [k, end) of the rows of A times the panel, end - k a multiple of 4 * KU; returns the panel's next group. KU groups
-// at a time go to accumulators of their own, so that a tile of few rows still has enough independent chains to hide the latency.
+// at a time go to accumulators of their own, so that a tile of few rows still has enough independent chains to hide the
+// latency.
 template <int MR, int NV, int KU, bool kFlip>
 OCTENSOR_INLINE const uint8_t* Accumulate(const uint8_t* const (&a)[MR], __m512i flip, ptrdiff_t k, ptrdiff_t end,
                                           const uint8_t* b, __m512i (*acc)[MR][NV]) {
@@ -75,7 +76,7 @@ OCTENSOR_INLINE void AccumulateTaps(const GemmTile& tile, const uint8_t* const (
 
 // One panel of 16 * NV columns, the tile's columns from j on.
 template <int MR, int NV>
-OCTENSOR_NOINLINE void Panel(const GemmTile& tile, const uint8_t* b, size_t j) {
+void Panel(const GemmTile& tile, const uint8_t* b, size_t j) {
   constexpr int kKu = MR * NV >= 8 ? 1 : MR * NV >= 4 ? 2 : MR * NV >= 2 ? 4 : 8;
   const uint8_t* a[MR];
   __m512i acc[kKu][MR][NV];
@@ -161,6 +162,6 @@ const GemmKernel kGemm_6x64c4_avx512vnni = {"octensor_gemm_u8s8_6x64c4__avx512vn
                                             Run,
                                             SumRow,
                                             nullptr,
-                                            {{8, 48}, {12, 32}, {12, 16}}};
+                                            {{8, 48}, {12, 32}}};
 
 }  // namespace octensor

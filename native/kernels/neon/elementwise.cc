@@ -130,9 +130,62 @@ void Mul(const MulParams& p, const uint8_t* a, const uint8_t* b, uint8_t* y, siz
   return p.numerics == Numerics::kTflite ? MulFixed<true>(p, a, b, y, n) : MulFixed<false>(p, a, b, y, n);
 }
 
+// 8 elements.
+template <bool kHalfEven>
+OCTENSOR_INLINE int16x8_t Quantize8(const QuantizeParams& p, const float* x) {
+  const float32x4_t scale = vdupq_n_f32(p.scale), lo = vdupq_n_f32(p.lo), hi = vdupq_n_f32(p.hi);
+  const auto quantize = [&](const float* from) {
+    // A NaN stays one, and converts to 0.
+    const float32x4_t q = vminq_f32(vmaxq_f32(vdivq_f32(vld1q_f32(from), scale), lo), hi);
+    return vaddq_s32(kHalfEven ? vcvtnq_s32_f32(q) : vcvtaq_s32_f32(q), vdupq_n_s32(p.zero_point));
+  };
+  return vqmovn_high_s32(vqmovn_s32(quantize(x)), quantize(x + 4));
+}
+
+OCTENSOR_INLINE void StoreIntegers(IntegerType type, int16x8_t q, void* y) {
+  if (type == IntegerType::kInt16) vst1q_s16(static_cast<int16_t*>(y), q);
+  if (type == IntegerType::kInt8) vst1_s8(static_cast<int8_t*>(y), vqmovn_s16(q));
+  if (type == IntegerType::kUint8) vst1_u8(static_cast<uint8_t*>(y), vqmovun_s16(q));
+}
+
+template <bool kHalfEven>
+void QuantizeAll(const QuantizeParams& p, const float* x, void* y, size_t n) {
+  const size_t bytes = p.type == IntegerType::kInt16 ? 2 : 1;
+  uint8_t* to = static_cast<uint8_t*>(y);
+  size_t i = 0;
+  for (; i + 8 <= n; i += 8) StoreIntegers(p.type, Quantize8<kHalfEven>(p, x + i), to + i * bytes);
+  if (i == n) return;
+  float rest[8] = {};
+  int16_t integers[8];
+  memcpy(rest, x + i, (n - i) * sizeof(float));
+  StoreIntegers(p.type, Quantize8<kHalfEven>(p, rest), integers);
+  memcpy(to + i * bytes, integers, (n - i) * bytes);
+}
+
+void Quantize(const QuantizeParams& p, const float* x, void* y, size_t n) {
+  return p.half_even ? QuantizeAll<true>(p, x, y, n) : QuantizeAll<false>(p, x, y, n);
+}
+
+// vqtbl4 finds one of 64 bytes and gives 0 beyond; vqtbx4 leaves what was there.
+void Map(const uint8_t* table, const uint8_t* x, uint8_t* y, size_t n) {
+  const uint8x16x4_t parts[4] = {vld1q_u8_x4(table), vld1q_u8_x4(table + 64), vld1q_u8_x4(table + 128), vld1q_u8_x4(table + 192)};
+  const uint8x16_t quarter = vdupq_n_u8(64);
+  size_t i = 0;
+  for (; i + kStep <= n; i += kStep) {
+    uint8x16_t index = vld1q_u8(x + i);
+    uint8x16_t found = vqtbl4q_u8(parts[0], index);
+    OCTENSOR_UNROLL for (int k = 1; k < 4; ++k) {
+      index = vsubq_u8(index, quarter);
+      found = vqtbx4q_u8(found, parts[k], index);
+    }
+    vst1q_u8(y + i, found);
+  }
+  for (; i < n; ++i) y[i] = table[x[i]];
+}
+
 }  // namespace
 
 extern const ElementwiseKernels kElementwise_neon;
-const ElementwiseKernels kElementwise_neon = {"octensor_elementwise__neon", Isa::kNeon, Add, Mul};
+const ElementwiseKernels kElementwise_neon = {"octensor_elementwise__neon", Isa::kNeon, Add, Mul, Quantize, Map};
 
 }  // namespace octensor

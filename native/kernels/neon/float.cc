@@ -1,8 +1,9 @@
 // float32 on NEON. The GEMM tile is 8 rows by 8 columns: 16 sums, 2 vectors of B and 8 of A, of which each holds four k's of a
 // row, so that multiply-adds take their factor from a lane and nothing is broadcast.
+#include "kernels/float.h"
+
 #include <arm_neon.h>
 
-#include "kernels/float.h"
 #include "kernels/float_depthwise.h"
 #include "kernels/float_elementwise.h"
 #include "kernels/float_gemm.h"
@@ -73,7 +74,7 @@ void Gemm(const FloatTile& tile) {
 }  // namespace
 
 extern const FloatKernels kFloat_8x8_neon;
-const FloatKernels kFloat_8x8_neon = {
-    "octensor_f32_8x8__neon", Isa::kNeon, kMr, 8, 4, Gemm, Depthwise<Neon>, Unary<Neon>, Binary<Neon>};
+const FloatKernels kFloat_8x8_neon = {"octensor_f32_8x8__neon", Isa::kNeon,  kMr,         8, 4, Gemm,
+                                      Depthwise<Neon>,          Unary<Neon>, Binary<Neon>};
 
 }  // namespace octensor

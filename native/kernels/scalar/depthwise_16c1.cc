@@ -35,7 +35,7 @@ void Run(const DepthwiseLine& line) {
         }
       }
     }
-    uint8_t* y = line.y + output * line.y_step;
+    uint8_t* y = line.y[0] + output * line.y_step;
     for (size_t i = 0; i < line.channels; ++i) y[i] = Quantize(static_cast<int32_t>(sum[i]), *line.epilogue, line.lane0 + i);
   }
 }

@@ -1,8 +1,9 @@
 // float32 in plain C++: vectors of four that compilers map to whatever the baseline has. Products are rounded before they are
 // added (the build forbids contraction).
+#include "kernels/float.h"
+
 #include <math.h>
 
-#include "kernels/float.h"
 #include "kernels/float_depthwise.h"
 #include "kernels/float_elementwise.h"
 #include "kernels/float_gemm.h"
@@ -87,7 +88,7 @@ void Gemm(const FloatTile& tile) {
 }  // namespace
 
 extern const FloatKernels kFloat_4x8_scalar;
-const FloatKernels kFloat_4x8_scalar = {
-    "octensor_f32_4x8__scalar", Isa::kScalar, kMr, 8, 4, Gemm, Depthwise<Scalar>, Unary<Scalar>, Binary<Scalar>};
+const FloatKernels kFloat_4x8_scalar = {"octensor_f32_4x8__scalar", Isa::kScalar,  kMr,           8, 4, Gemm,
+                                        Depthwise<Scalar>,          Unary<Scalar>, Binary<Scalar>};
 
 }  // namespace octensor

@@ -55,7 +55,17 @@ void Run(const GemmTile& tile) {
 }  // namespace
 
 extern const GemmKernel kGemm_4x8c1_scalar;
-const GemmKernel kGemm_4x8c1_scalar = {
-    "octensor_gemm_s16s16_4x8c1__scalar", Isa::kScalar, kMr, kNr, kNr, 1, ADomain::kS16, BDomain::kS16, Run, nullptr, WidenRow, {}};
+const GemmKernel kGemm_4x8c1_scalar = {"octensor_gemm_s16s16_4x8c1__scalar",
+                                       Isa::kScalar,
+                                       kMr,
+                                       kNr,
+                                       kNr,
+                                       1,
+                                       ADomain::kS16,
+                                       BDomain::kS16,
+                                       Run,
+                                       nullptr,
+                                       WidenRow,
+                                       {}};
 
 }  // namespace octensor

@@ -1,0 +1,56 @@
+/**
+ * Makes dist/ what users import: a few files instead of some two hundred, whose opening one by one would take most of the time from
+ * `import 'octensor'` to a first result. What entries share is in dist/chunks/, so that there is one Tensor and one
+ * OctensorError for all of them. Types in dist/ come from tsc, and so do the modules in build/lib/, one for one, on which the tests
+ * run: for everything below build/, `octensor` and `#lib/` mean those.
+ */
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+import { root } from './run.mjs';
+
+/** What package.json exports and runs, and what lib/cli/programs.ts starts. */
+const entries = ['index', 'gemm', 'cli/index', 'cli/peers/onnxruntime-process'];
+
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+
+async function bundle() {
+  const dist = join(root, 'dist');
+  mkdirSync(dist, { recursive: true });
+  for (const name of readdirSync(dist, { recursive: true, encoding: 'utf8' })) {
+    if (name.endsWith('.js')) rmSync(join(dist, name));
+  }
+  await build({
+    entryPoints: entries.map((name) => join(root, 'lib', `${name}.ts`)),
+    outbase: join(root, 'lib'),
+    outdir: dist,
+    chunkNames: 'chunks/[name]-[hash]',
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20.19',
+    // The FlatBuffers reader is part of a chunk; what users install with the package is imported.
+    external: Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies }),
+    mainFields: ['module', 'main'],
+    banner: { js: '/* octensor, Apache-2.0. With FlatBuffers, Copyright Google Inc., Apache-2.0. */' },
+    // Identifiers stay: stack traces name functions.
+    minifyWhitespace: true,
+    minifySyntax: true,
+    logLevel: 'warning',
+  });
+}
+
+/** build/package.json: Node takes the nearest one for what a package's own name and `#` mean. */
+function scopeOfModules() {
+  const { name, version, type } = manifest;
+  /** @param {string} file */
+  const moduleOf = (file) => file.replace('./dist/', './lib/');
+  const exports = { '.': moduleOf(manifest.exports['.'].default), './gemm': moduleOf(manifest.exports['./gemm'].default) };
+  const imports = { '#lib/*.js': moduleOf(manifest.imports['#lib/*.js']) };
+  mkdirSync(join(root, 'build'), { recursive: true });
+  writeFileSync(join(root, 'build', 'package.json'), `${JSON.stringify({ name, version, type, exports, imports }, null, 2)}\n`);
+}
+
+await bundle();
+scopeOfModules();
