@@ -3,7 +3,6 @@
  * everything first; the addon checks again. Loading it can fail (no prebuild for this platform, no source build); the package
  * then works on the reference.
  */
-import { closeSync, openSync, readSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { type ErrorCode, errorCodes, OctensorError } from './errors.js';
@@ -211,6 +210,8 @@ function withLibc<T>(load: () => T): T {
 
 /** By the dynamic linker that Node's own binary names near its beginning. `process.report` knows in any case, but takes 4 ms. */
 function isMusl(): boolean {
+  // An import of node:fs, unlike this, loads all that it has: 2 ms
+  const { closeSync, openSync, readSync } = require('node:fs') as typeof import('node:fs');
   const head = Buffer.alloc(4096);
   const file = openSync(process.execPath, 'r');
   try {

@@ -37,7 +37,7 @@ export async function loadGraph(model: string | URL | Uint8Array, { format, sign
   if (found === 'tflite') {
     // A quarter of all code, which a program that makes its graphs itself, or comes with ONNX, need not read
     const { importTflite } = await import('./formats/tflite/import.js');
-    return importTflite(bytes);
+    return importTflite(bytes, { keepsBytes: !isBytes });
   }
   if (found === 'onnx')
     throw new OctensorError('ERR_UNSUPPORTED_OP', `${name}: this version reads TFLite models, not yet ONNX`);

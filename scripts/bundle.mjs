@@ -1,7 +1,7 @@
 /**
  * Makes dist/ what users import: a few files instead of some two hundred, whose opening one by one would take most of the time from
- * `import 'octensor'` to a first result. What entries share is in dist/chunks/, so that there is one Tensor and one
- * OctensorError for all of them. Types in dist/ come from tsc, and so do the modules in build/lib/, one for one, on which the tests
+ * `import 'octensor'` to a first result. What `octensor` and `octensor/gemm` share is in dist/chunks/, so
+ * that there is one OctensorError for both. Types in dist/ come from tsc, and so do the modules in build/lib/, one for one, on which the tests
  * run: for everything below build/, `octensor` and `#lib/` mean those.
  */
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -9,28 +9,25 @@ import { join } from 'node:path';
 import { build } from 'esbuild';
 import { root } from './run.mjs';
 
-/** What package.json exports and runs, and what lib/cli/programs.ts starts. */
-const entries = ['index', 'gemm', 'cli/index', 'cli/peers/onnxruntime-process'];
-
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+const dist = join(root, 'dist');
 
-async function bundle() {
-  const dist = join(root, 'dist');
-  mkdirSync(dist, { recursive: true });
-  for (const name of readdirSync(dist, { recursive: true, encoding: 'utf8' })) {
-    if (name.endsWith('.js')) rmSync(join(dist, name));
-  }
+/**
+ * @param {readonly string[]} entries
+ * @param {boolean} splitting
+ */
+async function bundle(entries, splitting) {
   await build({
     entryPoints: entries.map((name) => join(root, 'lib', `${name}.ts`)),
     outbase: join(root, 'lib'),
     outdir: dist,
     chunkNames: 'chunks/[name]-[hash]',
     bundle: true,
-    splitting: true,
+    splitting,
     format: 'esm',
     platform: 'node',
     target: 'node20.19',
-    // The FlatBuffers reader is part of a chunk; what users install with the package is imported.
+    // The FlatBuffers reader becomes part of a file; what users install with the package is imported.
     external: Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies }),
     mainFields: ['module', 'main'],
     banner: { js: '/* octensor, Apache-2.0. With FlatBuffers, Copyright Google Inc., Apache-2.0. */' },
@@ -52,5 +49,12 @@ function scopeOfModules() {
   writeFileSync(join(root, 'build', 'package.json'), `${JSON.stringify({ name, version, type, exports, imports }, null, 2)}\n`);
 }
 
-await bundle();
+mkdirSync(dist, { recursive: true });
+for (const name of readdirSync(dist, { recursive: true, encoding: 'utf8' })) {
+  if (name.endsWith('.js')) rmSync(join(dist, name));
+}
+await bundle(['index', 'gemm'], true);
+// Processes of their own, which share nothing with a program that imports the package: were they bundled with it, its code would be
+// in twice as many files. The second one is what lib/cli/programs.ts starts.
+await bundle(['cli/index', 'cli/peers/onnxruntime-process'], false);
 scopeOfModules();

@@ -9,14 +9,7 @@ import { allocate } from '../ops/storage.js';
 import type { Plan, Step } from '../plan/plan.js';
 import { type DataType, Tensor, type TensorData } from '../tensor.js';
 import { isDetached, type TypedArray } from '../typed-array.js';
-import {
-  aborted,
-  type Backend,
-  copyTensor,
-  type Program,
-  type RunOptions,
-  type Values,
-} from './backend.js';
+import { aborted, type Backend, copyTensor, type Program, type RunOptions, type Values } from './backend.js';
 import { type LoweredPlan, type LoweredStep, lowerPlan } from './native/lower-plan.js';
 import { runOnReference } from './reference.js';
 

@@ -42,7 +42,7 @@ export class Programs {
     let found = this.#programs.get(key);
     if (found === undefined) {
       const dims = new Map([...inputs].map(([name, tensor]) => [name, tensor.dims]));
-      const plan = makePlan(this.#graph, this.#nodes, dims, { fuse: false });
+      const plan = makePlan(this.#graph, this.#nodes, dims, { fuse: this.#isOptimized });
       found = { plan, program: this.#backend.compile(plan) };
     }
     this.#programs.delete(key);

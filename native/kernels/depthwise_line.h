@@ -9,6 +9,7 @@
 //   V::kRegisters                 of the machine
 //   V::kPixels                    of a vector
 //   V::kHasOffsets                whether weights may come with offsets: 8-bit kernels
+//   V::kIsPartial                 pixels of fewer than kMinDepthwiseChannels channels
 //   V(line)                       constants
 //   v.Load(pixels)                one row of a column: kPixels pointers
 //   V::Interleave<rows>(row, group)   kTaps rows, of which `rows` exist, to kAccs groups
@@ -31,13 +32,13 @@ template <class V, int kRows, int kRowStride>
 struct ColumnReader {
   static constexpr int kKnown = (V::kPixels - 1) * kRowStride + kRows;
 
-  const uint8_t* pad;
+  size_t pad;  // addresses as numbers, for they wrap
   size_t columns, x_step, first;
   size_t delta[kKnown];
 
   // For the outputs from `output` on, with kernel rows from `ky` on.
   OCTENSOR_INLINE ColumnReader(const DepthwiseLine& line, size_t output, size_t ky)
-      : pad(line.pad), columns(line.columns), x_step(line.x_step), first(output * line.stride - line.left) {
+      : pad(reinterpret_cast<size_t>(line.pad)), columns(line.columns), x_step(line.x_step), first(output * line.stride - line.left) {
     SetRows(line, ky);
   }
 
@@ -46,7 +47,7 @@ struct ColumnReader {
     OCTENSOR_UNROLL for (int p = 0; p < V::kPixels; ++p) {
       OCTENSOR_UNROLL for (int t = 0; t < kRows; ++t) {
         const uint8_t* row = line.rows[p * row_count + ky + t];
-        delta[p * kRowStride + t] = reinterpret_cast<size_t>(row) + line.channel - reinterpret_cast<size_t>(pad);
+        delta[p * kRowStride + t] = reinterpret_cast<size_t>(row) + line.channel - pad;
       }
     }
   }
@@ -59,7 +60,7 @@ struct ColumnReader {
     OCTENSOR_UNROLL for (int t = 0; t < kCount; ++t) {
       const uint8_t* pixels[V::kPixels];
       OCTENSOR_UNROLL for (int p = 0; p < V::kPixels; ++p) {
-        pixels[p] = pad + ((delta[p * kRowStride + begin + t] + offset) & mask);
+        pixels[p] = reinterpret_cast<const uint8_t*>(pad + ((delta[p * kRowStride + begin + t] + offset) & mask));
       }
       row[t] = v.Load(pixels);
     }
@@ -208,23 +209,25 @@ OCTENSOR_NOINLINE void SumAnyWindow(const V& v, const DepthwiseLine& shared, siz
 template <class V>
 using SumFunction = void (*)(const V& v, const DepthwiseLine& line, size_t first, size_t count, int32_t* sums);
 
-template <class V, int K, int S>
-SumFunction<V> ChooseSumWindow(bool has_offsets) {
+template <class V, int S>
+SumFunction<V> FindWindow3(bool has_offsets) {
   if constexpr (V::kHasOffsets) {
-    if (has_offsets) return SumWindow<V, K, S, true>;
+    if (has_offsets) return SumWindow<V, 3, S, true>;
   }
-  return SumWindow<V, K, S, false>;
+  return SumWindow<V, 3, S, false>;
 }
 
 template <class V>
 SumFunction<V> FindSumFunction(const DepthwiseLine& line) {
-  const bool is_square = line.kernel_height == line.kernel_width && line.row_stride == line.stride && line.dilation == 1 &&
-                         line.row_dilation == 1;
+  const bool is_plain = line.kernel_height == line.kernel_width && line.row_stride == line.stride && line.dilation == 1 &&
+                        line.row_dilation == 1;
   const bool has_offsets = line.offsets != nullptr;
-  if (is_square && line.kernel_width == 3 && line.stride == 1) return ChooseSumWindow<V, 3, 1>(has_offsets);
-  if (is_square && line.kernel_width == 3 && line.stride == 2) return ChooseSumWindow<V, 3, 2>(has_offsets);
-  if (is_square && line.kernel_width == 5 && line.stride == 1) return ChooseSumWindow<V, 5, 1>(has_offsets);
-  if (is_square && line.kernel_width == 5 && line.stride == 2) return ChooseSumWindow<V, 5, 2>(has_offsets);
+  if (is_plain && line.kernel_width == 3 && line.stride == 1) return FindWindow3<V, 1>(has_offsets);
+  if (is_plain && line.kernel_width == 3 && line.stride == 2) return FindWindow3<V, 2>(has_offsets);
+  if constexpr (!V::kIsPartial) {
+    if (is_plain && line.kernel_width == 5 && line.stride == 1 && !has_offsets) return SumWindow<V, 5, 1, false>;
+    if (is_plain && line.kernel_width == 5 && line.stride == 2 && !has_offsets) return SumWindow<V, 5, 2, false>;
+  }
   return SumAnyWindow<V>;
 }
 

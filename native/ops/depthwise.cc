@@ -22,9 +22,12 @@ class DepthwiseStep : public Step {
   DepthwiseStep(const ConvGeometry& geometry, Place x, Place y, uint8_t x_flip, PackedDepthwise packed, AlignedBuffer pad,
                 size_t threads)
       : g_(geometry), x_(x), y_(y), x_flip_(x_flip), packed_(std::move(packed)), pad_(std::move(pad)) {
-    pointer_count_ = RoundUp(g_.kernel[0], packed_.kernel->taps);
-    const size_t expanded = multiplier() == 1 ? 0 : g_.kernel[0] * g_.width * g_.channels;
-    thread_bytes_ = RoundUp(pointer_count_ * sizeof(uint8_t*), kAlignment) + RoundUp(expanded, kAlignment);
+    row_count_ = RoundUp(g_.kernel[0], packed_.kernel->taps);
+    group_rows_ = packed_.kernel->lanes / kMinDepthwiseChannels;
+    pointer_bytes_ = RoundUp(group_rows_ * row_count_ * sizeof(uint8_t*), kAlignment);
+    unread_bytes_ = group_rows_ == 1 ? 0 : RoundUp(g_.out_width * g_.channels, kAlignment);
+    expanded_bytes_ = multiplier() == 1 ? 0 : g_.kernel[0] * g_.width * g_.channels;
+    thread_bytes_ = pointer_bytes_ + unread_bytes_ + RoundUp(group_rows_ * expanded_bytes_, kAlignment);
     macs_ = static_cast<double>(g_.y_elements()) * static_cast<double>(g_.kernel[0] * g_.kernel[1]);
     scratch_bytes_ = thread_bytes_ * (macs_ < kMinThreadedMacs ? 1 : threads);
   }
@@ -36,11 +39,11 @@ class DepthwiseStep : public Step {
       size_t items;
     };
     const size_t threads = macs_ < kMinThreadedMacs ? 1 : memory.threads;
-    Call call = {this, &memory, threads == 1 ? 1 : std::min(rows(), threads * kItemsPerThread)};
+    Call call = {this, &memory, threads == 1 ? 1 : std::min(groups(), threads * kItemsPerThread)};
     const auto body = [](void* context, size_t item, size_t worker) {
       const Call& c = *static_cast<const Call*>(context);
-      const size_t rows = c.step->rows();
-      c.step->RunRows(*c.memory, rows * item / c.items, rows * (item + 1) / c.items, worker);
+      const size_t count = c.step->groups();
+      c.step->RunGroups(*c.memory, count * item / c.items, count * (item + 1) / c.items, worker);
     };
     if (threads == 1) return body(&call, 0, 0);
     ThreadPool::Run(threads, call.items, body, &call);
@@ -51,13 +54,16 @@ class DepthwiseStep : public Step {
   size_t size_bytes() const override { return packed_.size_bytes() + pad_.size_bytes(); }
 
  private:
-  size_t rows() const { return g_.batches * g_.out_height; }
+  size_t groups() const { return g_.batches * ((g_.out_height + group_rows_ - 1) / group_rows_); }
   size_t multiplier() const { return g_.channels / g_.depth; }
 
-  // Rows of outputs, as many at a time as the narrowest block has pixels in a vector; never of two images.
-  void RunRows(const RunMemory& memory, size_t first, size_t end, size_t worker) const {
+  // A run of groups: as many rows of outputs as the narrowest vector has pixels. Rows past the last one of an image are computed
+  // too, and go to a row that nobody reads.
+  void RunGroups(const RunMemory& memory, size_t first, size_t end, size_t worker) const {
     uint8_t* const scratch = memory.scratch + worker * thread_bytes_;
     const auto** rows = reinterpret_cast<const uint8_t**>(scratch);
+    uint8_t* const unread = scratch + pointer_bytes_;
+    uint8_t* const expanded = unread + unread_bytes_;
     DepthwiseLine line = {};
     line.kernel_height = g_.kernel[0];
     line.kernel_width = g_.kernel[1];
@@ -72,50 +78,46 @@ class DepthwiseStep : public Step {
     line.x_step = line.y_step = g_.channels;
     line.x_flip = x_flip_;
     line.epilogue = &packed_.epilogue;
-    const size_t most = packed_.kernel->lanes / kMinDepthwiseChannels;
+    const size_t image_groups = groups() / g_.batches;
     uint8_t* y[kMaxDepthwisePixels];
-    for (size_t row = first; row < end;) {
-      const size_t stop = std::min(end, (row / g_.out_height + 1) * g_.out_height);
-      const size_t count = std::min(most, stop - row);
-      for (size_t i = 0; i < count; ++i) {
-        uint8_t* const expanded = scratch + pointer_bytes_ + i * expanded_bytes_;
-        FindRows(memory.In<uint8_t>(x_), row + i, rows + i * row_count_, expanded);
-        y[i] = memory.Out<uint8_t>(y_) + (row + i) * g_.out_width * g_.channels;
+    for (size_t group = first; group < end; ++group) {
+      const size_t batch = group / image_groups, row = group % image_groups * group_rows_;
+      const size_t count = std::min(group_rows_, g_.out_height - row);
+      const uint8_t* x = memory.In<uint8_t>(x_) + batch * g_.height * g_.width * g_.depth;
+      for (size_t i = 0; i < group_rows_; ++i) {
+        FindRows(x, row + i, rows + i * row_count_, expanded + i * expanded_bytes_);
+        const size_t output = (batch * g_.out_height + row + i) * g_.out_width * g_.channels;
+        y[i] = i < count ? memory.Out<uint8_t>(y_) + output : unread;
       }
       for (size_t b = 0; b < packed_.blocks.size(); ++b) RunBlock(b, rows, y, count, &line);
-      row += count;
     }
   }
 
-  // One block of channels of `count` rows. Fewer rows than pixels: the last one fills up.
   void RunBlock(size_t b, const uint8_t** rows, uint8_t* const* y, size_t count, DepthwiseLine* line) const {
     const DepthwiseBlock& block = packed_.blocks[b];
     line->channel = block.channel;
     line->pixels = block.pixels;
     line->channels = block.channels;
     line->weights = static_cast<const char*>(packed_.weights.data()) + b * packed_.block_bytes;
-    const char* offsets = static_cast<const char*>(packed_.offsets.data()) + b * packed_.group_bytes;
+    const char* offsets = static_cast<const char*>(packed_.offsets.data()) + b * packed_.offset_bytes;
     line->offsets = packed_.has_offsets ? offsets : nullptr;
     line->lane0 = b * packed_.kernel->lanes;
     line->init = packed_.init + line->lane0;
     for (size_t first = 0; first < count; first += block.pixels) {
-      // The last rows of an image may be computed twice, for they are there to be shared.
-      const size_t begin = count < block.pixels ? 0 : std::min(first, count - block.pixels);
-      line->rows = rows + begin * row_count_;
-      for (size_t p = 0; p < block.pixels; ++p) line->y[p] = y[std::min(begin + p, count - 1)] + block.channel;
+      line->rows = rows + first * row_count_;
+      for (size_t p = 0; p < block.pixels; ++p) line->y[p] = y[first + p] + block.channel;
       packed_.kernel->run(*line);
     }
   }
 
-  // The kernel's rows on the input for one row of outputs.
-  void FindRows(const uint8_t* x, size_t row, const uint8_t** rows, uint8_t* expanded) const {
-    const size_t batch = row / g_.out_height, oy = row % g_.out_height;
+  // The kernel's rows on an image, for one row of outputs.
+  void FindRows(const uint8_t* x, size_t oy, const uint8_t** rows, uint8_t* expanded) const {
     const size_t row_bytes = g_.width * g_.depth;
-    for (size_t ky = 0; ky < pointer_count_; ++ky) {
+    for (size_t ky = 0; ky < row_count_; ++ky) {
       rows[ky] = static_cast<const uint8_t*>(pad_.data());
       const size_t iy = oy * g_.strides[0] + ky * g_.dilations[0] - g_.pads[0];  // wraps below zero
       if (ky >= g_.kernel[0] || iy >= g_.height) continue;
-      rows[ky] = x + (batch * g_.height + iy) * row_bytes;
+      rows[ky] = x + iy * row_bytes;
       if (multiplier() > 1) {
         uint8_t* const copy = expanded + ky * row_bytes * multiplier();
         for (size_t i = 0; i < row_bytes; ++i) std::memset(copy + i * multiplier(), rows[ky][i], multiplier());
@@ -129,7 +131,9 @@ class DepthwiseStep : public Step {
   uint8_t x_flip_;
   PackedDepthwise packed_;
   AlignedBuffer pad_;  // a row of zero points
-  size_t pointer_count_, thread_bytes_, scratch_bytes_;
+  size_t row_count_;   // of the kernel, rounded up to whole groups of taps
+  size_t group_rows_;  // of outputs
+  size_t pointer_bytes_, unread_bytes_, expanded_bytes_, thread_bytes_, scratch_bytes_;
   double macs_;
 };
 

@@ -106,10 +106,22 @@ class RowCursor {
     line_offset_ = line / grid.lines * grid.image_step + y_ * grid.line_step;
     offset_ = line_offset_ + x_ * grid.step;
   }
-  size_t offset() const { return offset_; }
-  void Advance() {
-    offset_ += grid_.step;
-    if (++x_ < grid_.width) return;
+  // Where the next `count` rows begin.
+  template <typename T>
+  void Take(size_t count, const T* a, const void** rows) {
+    while (count > 0) {
+      const size_t run = std::min(count, grid_.width - x_);
+      const T* row = a + offset_;
+      for (size_t i = 0; i < run; ++i, row += grid_.step) *rows++ = row;
+      count -= run;
+      x_ += run;
+      offset_ += run * grid_.step;
+      if (x_ == grid_.width) NextLine();
+    }
+  }
+
+ private:
+  void NextLine() {
     x_ = 0;
     line_offset_ += grid_.line_step;
     if (++y_ == grid_.lines) {
@@ -119,7 +131,6 @@ class RowCursor {
     offset_ = line_offset_;
   }
 
- private:
   const RowGrid grid_;
   size_t x_, y_, line_offset_, offset_;
 };
@@ -145,20 +156,16 @@ Call CutIntoItems(const GemmJob& job, size_t threads) {
 void PrepareRows(const GemmJob& job, size_t count, size_t worker, RowCursor* cursor, const void** rows, int32_t* row_terms) {
   const PackedMatrix& b = *job.b;
   const GemmKernel& kernel = *b.kernel;
-  if (job.a_is_wide) {
-    for (size_t i = 0; i < count; ++i, cursor->Advance()) rows[i] = static_cast<const int16_t*>(job.a) + cursor->offset();
-    return;
-  }
-  const uint8_t* a = static_cast<const uint8_t*>(job.a);
+  if (job.a_is_wide) return cursor->Take(count, static_cast<const int16_t*>(job.a), rows);
+  cursor->Take(count, static_cast<const uint8_t*>(job.a), rows);
   if (kernel.a_domain == ADomain::kS16) {
     int16_t* wide = job.wide_rows + worker * b.shape.mr * b.k;
-    for (size_t i = 0; i < count; ++i, cursor->Advance(), wide += b.k) {
-      kernel.widen_row(a + cursor->offset(), b.k, job.a_signed, wide);
+    for (size_t i = 0; i < count; ++i, wide += b.k) {
+      kernel.widen_row(static_cast<const uint8_t*>(rows[i]), b.k, job.a_signed, wide);
       rows[i] = wide;
     }
     return;
   }
-  for (size_t i = 0; i < count; ++i, cursor->Advance()) rows[i] = a + cursor->offset();
   if (job.columns->column_term == nullptr) return;
   for (size_t i = 0; i < count; ++i) {
     uint32_t sum = 0;

@@ -83,18 +83,18 @@ Status PackDepthwise(const DepthwiseKernel& kernel, const DepthwiseWeights& w, i
   const size_t element_bytes = kernel.w_domain == BDomain::kS16 ? 2 : 1;
   packed->kernel = &kernel;
   packed->blocks = CutIntoBlocks(lanes, w.channels);
-  packed->group_bytes = lanes * taps * element_bytes;
-  packed->block_bytes = packed->group_bytes * groups * w.kernel_width;
+  packed->offset_bytes = lanes * taps * element_bytes * groups;
+  packed->block_bytes = packed->offset_bytes * w.kernel_width;
   const size_t count = packed->blocks.size() * lanes;
   if (!packed->weights.Reserve(packed->blocks.size() * packed->block_bytes) ||
-      !packed->offsets.Reserve(packed->blocks.size() * packed->group_bytes * groups) ||
+      !packed->offsets.Reserve(packed->blocks.size() * packed->offset_bytes) ||
       !packed->lanes.Reserve(3 * count * sizeof(int32_t))) {
     return {StatusCode::kOutOfMemory, "not enough memory for the weights"};
   }
   auto* weights = static_cast<char*>(packed->weights.data());
   auto* offsets = static_cast<char*>(packed->offsets.data());
   std::fill_n(weights, packed->blocks.size() * packed->block_bytes, 0);
-  std::fill_n(offsets, packed->blocks.size() * packed->group_bytes * groups, 0);
+  std::fill_n(offsets, packed->blocks.size() * packed->offset_bytes, 0);
   auto* init = static_cast<int32_t*>(packed->lanes.data());
   std::fill_n(init, count, 0);
   std::vector<double> multipliers(count, w.multipliers[0]);
@@ -117,13 +117,12 @@ Status PackDepthwise(const DepthwiseKernel& kernel, const DepthwiseWeights& w, i
       const int32_t offset = RangeOf(w, c).offset();
       PackLane(w, c, offset, lanes, taps, lane, reinterpret_cast<int8_t*>(weights + b * packed->block_bytes));
       packed->has_offsets = packed->has_offsets || offset != 0;
-      auto* lane_offsets = reinterpret_cast<int8_t*>(offsets + b * groups * packed->group_bytes) + lane * taps;
+      auto* lane_offsets = reinterpret_cast<int8_t*>(offsets + b * packed->offset_bytes) + lane * taps;
       for (size_t ky = 0; ky < w.kernel_height; ++ky) {
         lane_offsets[ky / taps * lanes * taps + ky % taps] = static_cast<int8_t>(offset);
       }
     }
   }
-  packed->group_bytes *= groups;
   packed->init = init;
   packed->epilogue.kind = OutputKind::kQuantized;
   packed->epilogue.numerics = numerics;

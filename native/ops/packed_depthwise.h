@@ -31,8 +31,8 @@ struct DepthwiseBlock {
 struct PackedDepthwise {
   const DepthwiseKernel* kernel = nullptr;
   std::vector<DepthwiseBlock> blocks;
-  size_t block_bytes = 0;  // of weights
-  size_t group_bytes = 0;  // of offsets
+  size_t block_bytes = 0;   // of a block's weights
+  size_t offset_bytes = 0;  // likewise of offsets
   bool has_offsets = false;
   AlignedBuffer weights, offsets;
   AlignedBuffer lanes;  // int32[3][blocks * kernel->lanes]: init, and the two arrays of the epilogue

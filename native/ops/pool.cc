@@ -133,24 +133,23 @@ class PoolStep : public Step {
     return taken <= kMaxReciprocal ? StoreQuotients<true>(sums, taken, y, n) : StoreQuotients<false>(sums, taken, y, n);
   }
 
-  // (sum +- count / 2) / count, truncated, of the values as they are: those of int8 are 128 less. Integers up to 2^24 are exact
-  // in float32. The quotient is below 2^8, so it is rounded by at most 2^-17 and at least 2^-16 from the next integer, unless it
+  // (sum +- count / 2) / count, truncated, of the values as they are: those of int8 are 128 less. Integers up to 2^24, and
+  // even ones up to 2^25, are exact in float32. The quotient is below 2^8, so it is rounded by at most 2^-17 and at least 2^-16 from the next integer, unless it
   // is one: truncated, it is the integer quotient, for counts up to 2^16. A product with the reciprocal is off by less than
   // 2^-14; where that is less than 1 / (2 count), adding that much before truncating makes it safe.
   template <bool kReciprocal, typename Sum>
   void StoreQuotients(const Sum* __restrict sums, int32_t count, uint8_t* __restrict y, size_t n) const {
-    const int32_t offset = p_.values.flip[0], shift = offset * count;
-    const auto lo = static_cast<float>(p_.values.lo - offset), hi = static_cast<float>(p_.values.hi - offset);
-    const float half = static_cast<float>(count / 2) + (kReciprocal ? 0.5f : 0.0f);
-    const float divisor = static_cast<float>(count), reciprocal = 1.0f / divisor;
+    const int32_t offset = p_.values.flip[0], lo = p_.values.lo, hi = p_.values.hi, shift = offset * count;
+    const int32_t twice_half = count / 2 * 2 + (kReciprocal ? 1 : 0);
+    const float divisor = static_cast<float>(2 * count), reciprocal = 1.0f / divisor;
     const uint8_t flip = p_.values.flip[2];
     for (size_t c = 0; c < n; ++c) {
-      const auto sum = static_cast<float>(static_cast<int32_t>(sums[c]) - shift);
-      const float rounded = sum > 0 ? sum + half : sum - half;
-      float mean = kReciprocal ? rounded * reciprocal : rounded / divisor;
+      const int32_t sum = static_cast<int32_t>(sums[c]) - shift;
+      const auto twice = static_cast<float>(2 * sum + (sum > 0 ? twice_half : -twice_half));
+      int32_t mean = static_cast<int32_t>(kReciprocal ? twice * reciprocal : twice / divisor) + offset;
       mean = mean < lo ? lo : mean;
       mean = mean > hi ? hi : mean;
-      y[c] = static_cast<uint8_t>((static_cast<int32_t>(mean) + offset) ^ flip);
+      y[c] = static_cast<uint8_t>(mean ^ flip);
     }
   }
 

@@ -19,6 +19,8 @@ import {
 } from '../support/tflite-model.js';
 import { throwsCode } from '../support/throws.js';
 
+type Constants = ReadonlyMap<string, Tensor>;
+
 const quantizedConv: ModelSpec = {
   tensors: [
     { name: 'x', type: TensorType.INT8, shape: [1, 4, 4, 2], scale: [0.5], zeroPoint: [-3] },
@@ -362,4 +364,18 @@ test('options of custom operators, cut off and changed', (t) => {
   for (let i = 0; i < valid.length; i++) {
     for (let value = 0; value < 256; value++) survives(valid.with(i, value));
   }
+});
+
+test('constants are copies of the file, or parts of it where it is given away', (t) => {
+  const bytes = buildModel(quantizedConv);
+  const [copies, parts] = [false, true].map((keepsBytes) => importTflite(bytes, { keepsBytes }).constants) as [
+    Constants,
+    Constants,
+  ];
+  const isPart = ({ data }: Tensor) => (data as Uint8Array).buffer === bytes.buffer;
+  t.false([...copies.values()].some(isPart));
+  t.true([...parts.values()].some(isPart));
+  t.deepEqual([...parts], [...copies]);
+  bytes.fill(0);
+  t.notDeepEqual([...parts], [...copies]);
 });

@@ -35,6 +35,11 @@ class StepCase {
     fields_.push_back({name, FieldType::kFloat32, 0, floats_.back().data(), values.size()});
     return *this;
   }
+  StepCase& Doubles(const char* name, const std::vector<double>& values) {
+    doubles_.push_back(values);
+    fields_.push_back({name, FieldType::kFloat64, 0, doubles_.back().data(), values.size()});
+    return *this;
+  }
   StepCase& Integers(const char* name, const std::vector<int32_t>& values) {
     integers_.push_back(values);
     fields_.push_back({name, FieldType::kInt32, 0, integers_.back().data(), values.size()});
@@ -98,6 +103,7 @@ class StepCase {
   };
   std::vector<Field> fields_;
   std::deque<std::vector<float>> floats_;
+  std::deque<std::vector<double>> doubles_;
   std::deque<std::vector<int32_t>> integers_;
   std::deque<std::vector<int8_t>> bytes_;
   std::vector<InputValues> inputs_;

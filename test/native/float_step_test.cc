@@ -290,5 +290,42 @@ TEST_CASE("softmax and its logarithm equal the reference") {
   }
 }
 
+TEST_CASE("Fourier transforms of rows, cut or padded with zeros, and magnitudes") {
+  Random random(8);
+  constexpr double kPi = 3.14159265358979323846;
+  for (const size_t size : {size_t{1}, size_t{2}, size_t{16}, size_t{512}}) {
+    for (const size_t length : {size_t{1}, size, size + 3, (size + 1) / 2}) {
+      const size_t rows = size == 512 ? 40 : 3, columns = size / 2 + 1;
+      const std::vector<float> x = RandomFloats(random, rows * length);
+      std::vector<double> cosines(size / 2), sines(size / 2);
+      for (size_t k = 0; k < size / 2; ++k) {
+        cosines[k] = std::cos(2 * kPi * static_cast<double>(k) / static_cast<double>(size));
+        sines[k] = -std::sin(2 * kPi * static_cast<double>(k) / static_cast<double>(size));
+      }
+      StepCase test;
+      test.Number("rows", static_cast<double>(rows)).Number("length", static_cast<double>(length)).Input("x", x);
+      test.Number("size", static_cast<double>(size)).Doubles("cosines", cosines).Doubles("sines", sines);
+      RunOnEveryIsa(&test, "float-rfft", rows * columns * 2, [&](const std::vector<float>& y) {
+        double worst = 0;
+        for (size_t i = 0; i < rows * columns; ++i) {
+          double re = 0, im = 0;
+          for (size_t n = 0; n < std::min(size, length); ++n) {
+            const double angle = 2 * kPi * static_cast<double>(i % columns * n % size) / static_cast<double>(size);
+            re += x[i / columns * length + n] * std::cos(angle);
+            im -= x[i / columns * length + n] * std::sin(angle);
+          }
+          worst = std::max({worst, std::fabs(y[2 * i] - re), std::fabs(y[2 * i + 1] - im)});
+        }
+        CHECK(worst <= 1e-7 * (1 + static_cast<double>(size)));
+      });
+      CHECK(test.Change("rows", 1e9).Make("float-rfft", Isa::kScalar, rows * columns * 2) == nullptr);
+      CHECK(test.Change("rows", 1).Change("size", 3).Make("float-rfft", Isa::kScalar, rows * columns * 2) == nullptr);
+    }
+  }
+  StepCase magnitude;
+  magnitude.Number("count", 3).Input("x", {3, 4, -3e38f, 0, 1e-45f, 0});
+  RunOnEveryIsa(&magnitude, "float-magnitude", 3, [](const std::vector<float>& y) { CheckEqual(y, {5, 3e38f, 1e-45f}); });
+}
+
 }  // namespace
 }  // namespace octensor

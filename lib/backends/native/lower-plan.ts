@@ -1,8 +1,10 @@
 /** From a plan to the description of a native program. */
+import type { SumAttributes } from '../../ops/add-sub.js';
 import { nodeError, type Operand } from '../../ops/op.js';
 import type { Plan, Step } from '../../plan/plan.js';
 import type { TypedArray } from '../../typed-array.js';
-import type { LoweringContext, NativeStep } from './lowering.js';
+import { addFields } from './binary.js';
+import type { LoweringContext, NativeStep, StepOf } from './lowering.js';
 import { loweringsOf } from './lowerings.js';
 
 /** A step of the plan and the native steps that compute it; a step that has no native form runs on the reference. */
@@ -66,11 +68,23 @@ export function lowerPlan(plan: Plan): LoweredPlan {
 }
 
 function lower(step: Step, context: LoweringContext): readonly NativeStep[] | undefined {
+  if (step.sum !== undefined) return lowerWithSum(step, step.sum, context);
   for (const lowering of loweringsOf(step.node.op)) {
     const steps = lowering(step, context);
     if (steps !== undefined) return steps;
   }
   return undefined;
+}
+
+/** A convolution that adds to each tile what `sum` adds, before the tile leaves the cache. */
+function lowerWithSum(step: Step, sum: Step, context: LoweringContext): readonly NativeStep[] | undefined {
+  const [result, y] = [step.outputs[0]!, sum.outputs[0]!];
+  const residual = sum.inputs.find((operand) => operand!.name !== result.name)!;
+  const { sum: _, ...convolution } = step;
+  const steps = lower(convolution, { place: (operand) => context.place(operand === result ? y : operand) });
+  const add = addFields({ ...(sum as StepOf<SumAttributes>), inputs: [result, residual] }, false);
+  if (steps?.length !== 1 || steps[0]!.kind !== 'conv' || add === undefined) return undefined;
+  return [{ kind: 'conv', fields: { ...steps[0]!.fields, ...add, residual: context.place(residual) } }];
 }
 
 /** Whether a step computes nothing: steps of the native program have no dimension of 0. */

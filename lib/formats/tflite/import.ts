@@ -19,13 +19,15 @@ import { type CheckedByteBuffer, formatError, openModel, unsupported, vector } f
  *
  * Throws ERR_MODEL_FORMAT for bytes that are no valid file, ERR_UNSUPPORTED_OP, naming node, operator and version, for what is
  * valid but not implemented, and what operators throw for types and shapes that do not fit.
+ *
+ * With `keepsBytes` constants are parts of `bytes`, which nobody may change then; without, they are copies.
  */
-export function importTflite(bytes: Uint8Array): Graph {
+export function importTflite(bytes: Uint8Array, { keepsBytes = false } = {}): Graph {
   // A plain view: a Buffer's `slice` is no copy.
   const { model, buffer } = openModel(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength));
   if (model.subgraphsLength() === 0) throw formatError('expected a subgraph, got none');
   const subgraph = model.subgraphs(0)!;
-  const builder = new GraphBuilder(model, subgraph, buffer);
+  const builder = new GraphBuilder(model, subgraph, buffer, keepsBytes);
   return { name: subgraph.name() ?? '', numerics: 'tflite', ...builder.build(), metadata: readMetadata(model) };
 }
 
@@ -45,11 +47,11 @@ class GraphBuilder {
   #stateElements = 0;
   readonly #nodes: Node[] = [];
 
-  constructor(model: Model, subgraph: SubGraph, buffer: CheckedByteBuffer) {
+  constructor(model: Model, subgraph: SubGraph, buffer: CheckedByteBuffer, keepsBytes: boolean) {
     this.#subgraph = subgraph;
     this.#buffer = buffer;
     this.#codes = readOperatorCodes(model);
-    this.#tensors = new TensorReader(model, subgraph, buffer, this.#uniqueValueName);
+    this.#tensors = new TensorReader(model, subgraph, buffer, this.#uniqueValueName, keepsBytes);
   }
 
   build(): Pick<Graph, 'inputs' | 'outputs' | 'values' | 'constants' | 'states' | 'nodes'> {

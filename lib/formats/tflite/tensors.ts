@@ -16,7 +16,7 @@ import { type CheckedByteBuffer, formatError, unsupported, vector } from './veri
 
 interface ElementType {
   readonly type: DataType;
-  readonly array: new (buffer: ArrayBuffer) => Tensor['data'];
+  readonly array: new (buffer: ArrayBuffer, offset: number, length: number) => Tensor['data'];
   readonly sizeBytes: number;
 }
 
@@ -52,15 +52,23 @@ export class TensorReader {
   readonly #subgraph: SubGraph;
   readonly #buffer: CheckedByteBuffer;
   readonly #uniqueName: (name: string) => string;
+  readonly #keepsBytes: boolean;
   readonly #tensors = new Map<number, TfliteTensor>();
   /** By buffer and type: tensors that share a buffer share its copy. */
   readonly #data = new Map<string, Tensor['data']>();
 
-  constructor(model: Model, subgraph: SubGraph, buffer: CheckedByteBuffer, uniqueName: (name: string) => string) {
+  constructor(
+    model: Model,
+    subgraph: SubGraph,
+    buffer: CheckedByteBuffer,
+    uniqueName: (name: string) => string,
+    keepsBytes: boolean,
+  ) {
     this.#model = model;
     this.#subgraph = subgraph;
     this.#buffer = buffer;
     this.#uniqueName = uniqueName;
+    this.#keepsBytes = keepsBytes;
     this.count = subgraph.tensorsLength();
   }
 
@@ -115,15 +123,16 @@ export class TensorReader {
     return new Tensor(element.type, data, dims);
   }
 
-  /** A copy: the file's bytes are the caller's, and at odd offsets. Undefined where the buffer is empty. */
+  /** A copy where the file's bytes are the caller's, or the elements at an odd offset. Undefined where the buffer is empty. */
   #readData(table: Buffer, { type, array, sizeBytes }: ElementType, place: string): Tensor['data'] | undefined {
     const bytes = this.#bytesOf(table);
     if (bytes.length === 0) return undefined;
     if (bytes.length % sizeBytes !== 0) {
       throw formatError(`${place}: expected a buffer of whole ${type} elements, got ${bytes.length} bytes`);
     }
-    const copy = type === 'bool' ? bytes.map((byte) => Number(byte !== 0)) : bytes.slice();
-    return new array(copy.buffer as ArrayBuffer);
+    const isUsable = this.#keepsBytes && type !== 'bool' && bytes.byteOffset % sizeBytes === 0;
+    const data = isUsable ? bytes : type === 'bool' ? bytes.map((byte) => Number(byte !== 0)) : bytes.slice();
+    return new array(data.buffer as ArrayBuffer, data.byteOffset, data.length / sizeBytes);
   }
 
   /** Files above 2 GB keep data behind the FlatBuffer, at an offset from the file's beginning; offsets of 0 and 1 mean none. */
@@ -180,21 +189,21 @@ function readQParams(
   if (table.detailsType() !== 0) throw unsupported(`${place}: custom quantization is not supported`);
   // Networks have tens of thousands of scales: their bytes are copied at once
   const scales = new Float32Array(vectorBytes(buffer, table, scaleField, 4).slice().buffer);
-  const given = new BigInt64Array(vectorBytes(buffer, table, zeroPointField, 8).slice().buffer);
   const count = scales.length;
   if (count === 0) return undefined;
-  if (given.length > 1 && given.length !== count) {
-    throw formatError(`${place}: expected ${count} zero points, as many as scales, got ${given.length}`);
+  const zeroPointCount = table.zeroPointLength();
+  if (zeroPointCount > 1 && zeroPointCount !== count) {
+    throw formatError(`${place}: expected ${count} zero points, as many as scales, got ${zeroPointCount}`);
   }
   const dtype = type as QuantizedType;
-  const zeroPoints = checkedZeroPoints(given, dtype, place);
+  const zeroPoints = checkedZeroPoints(vectorBytes(buffer, table, zeroPointField, 8), dtype, place);
   const qparams: QParams =
     count === 1
       ? { dtype, scale: scales[0]!, zeroPoint: zeroPoints[0] ?? 0 }
       : {
           dtype,
           scale: scales,
-          zeroPoint: zeroPoints.length === count ? zeroPoints : (zeroPoints[0] ?? 0),
+          zeroPoint: zeroPointCount === count ? zeroPoints : (zeroPoints[0] ?? 0),
           // Old converters give a bias the axis of its filter.
           axis: dims.length === 1 ? 0 : table.quantizedDimension(),
         };
@@ -206,15 +215,18 @@ function readQParams(
   return qparams;
 }
 
-function checkedZeroPoints(values: BigInt64Array, type: QuantizedType, place: string): Int32Array {
+/** Of int64 in little-endian bytes. As 32-bit words: thousands of BigInts would take longer than all the rest of importing. */
+function checkedZeroPoints(bytes: Uint8Array, type: QuantizedType, place: string): Int32Array {
+  const words = new Int32Array(bytes.slice().buffer);
   const [min, max] = quantizedRanges[type];
-  const result = new Int32Array(values.length);
-  for (let i = 0; i < values.length; i++) {
-    const value = values[i]!;
-    if (value < min || value > max) {
+  const result = new Int32Array(words.length / 2);
+  for (let i = 0; i < result.length; i++) {
+    const low = words[2 * i]!;
+    if (low < min || low > max || words[2 * i + 1] !== low >> 31) {
+      const value = new BigInt64Array(words.buffer)[i];
       throw formatError(`${place}: expected a zero point from ${min} to ${max}, got ${value}`);
     }
-    result[i] = Number(value);
+    result[i] = low;
   }
   return result;
 }
