@@ -14,16 +14,16 @@ const dist = join(root, 'dist');
 
 /**
  * @param {readonly string[]} entries
- * @param {boolean} splitting
+ * @param {boolean} isLibrary
  */
-async function bundle(entries, splitting) {
+async function bundle(entries, isLibrary) {
   await build({
     entryPoints: entries.map((name) => join(root, 'lib', `${name}.ts`)),
     outbase: join(root, 'lib'),
     outdir: dist,
     chunkNames: 'chunks/[name]-[hash]',
     bundle: true,
-    splitting,
+    splitting: isLibrary,
     format: 'esm',
     platform: 'node',
     target: 'node20.19',
@@ -31,9 +31,9 @@ async function bundle(entries, splitting) {
     external: Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies }),
     mainFields: ['module', 'main'],
     banner: { js: '/* octensor, Apache-2.0. With FlatBuffers, Copyright Google Inc., Apache-2.0. */' },
-    // Identifiers stay: stack traces name functions.
     minifyWhitespace: true,
     minifySyntax: true,
+    minifyIdentifiers: !isLibrary, // stack traces of a library name its functions; the command prints one line
     logLevel: 'warning',
   });
 }

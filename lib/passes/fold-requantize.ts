@@ -26,13 +26,19 @@ const movements: ReadonlySet<string> = new Set([
   'SpaceToDepth',
 ]);
 
+/** What a sweep looks at: a network has some dozens, and a file that was made of nothing else must not take minutes. */
+const maxPairs = 2000;
+
 export const foldRequantize: Pass = {
   name: 'fold-requantize',
   run(graph) {
     const edit = new Edit(graph);
+    let pairs = 0;
     for (const node of graph.nodes) {
       const first = edit.producer(node.inputs[0] ?? '');
       if (first === undefined || first.outputs.length !== 1) continue;
+      if (first.op !== 'Quantize' && node.op !== 'Quantize') continue;
+      if (++pairs > maxPairs) break;
       if (mergeTables(edit, first, node) || mergeWithFloat(edit, first, node)) continue;
       if (node.op === 'Quantize' && movements.has(first.op)) meetQuantize(edit, node);
     }
@@ -63,7 +69,6 @@ function mergedNode(edit: Edit, first: Node, node: Node): Node | 'nothing' | und
 }
 
 function mergeTables(edit: Edit, first: Node, node: Node): boolean {
-  if (first.op !== 'Quantize' && node.op !== 'Quantize') return false;
   const merged = mergedNode(edit, first, node);
   if (merged === 'nothing' && edit.bypass(node, first.inputs[0]!, node.outputs[0]!, first)) return true;
   if (merged === undefined || merged === 'nothing' || !edit.claim(first, node)) return false;

@@ -1,5 +1,5 @@
-// The fixed-point arithmetic of gemmlowp (fixedpoint/fixedpoint.h) that softmax needs at run time, on raw int32 values, from its
-// mathematics: lib/ops/fixed-point.ts says the same in TypeScript.
+// The fixed-point arithmetic of gemmlowp (fixedpoint/fixedpoint.h) that softmax needs at run time, on raw int32 values, from
+// its mathematics: lib/ops/fixed-point.ts says the same in TypeScript.
 #ifndef OCTENSOR_CORE_FIXED_POINT_H_
 #define OCTENSOR_CORE_FIXED_POINT_H_
 
@@ -15,8 +15,8 @@ static inline int32_t MultiplyHigh(int32_t a, int32_t b) {
   return product > INT32_MAX ? INT32_MAX : static_cast<int32_t>(product);
 }
 
-// RoundingDivideByPOT: x / 2^exponent, ties away from zero, for exponents from 0 to 31. Softmax of flat, long rows asks for up to
-// 35: what a shift by that modulo 32 and a mask of ones make of it, as TFLite has it on x86, is the result.
+// RoundingDivideByPOT: x / 2^exponent, ties away from zero, for exponents from 0 to 31. Softmax of flat, long rows asks for up
+// to 35: what a shift by that modulo 32 and a mask of ones make of it, as TFLite has it on x86, is the result.
 static inline int64_t RoundingDivideByPot(int32_t x, int exponent) {
   const int32_t mask = WrapToInt32((int64_t{1} << exponent) - 1);
   const int32_t remainder = x & mask, threshold = (mask >> 1) + (x < 0 ? 1 : 0);
@@ -29,8 +29,8 @@ static inline int32_t MultiplyByPot(int32_t x, int exponent) {
   return y > INT32_MAX ? INT32_MAX : y < INT32_MIN ? INT32_MIN : static_cast<int32_t>(y);
 }
 
-// 1 / (1 + a) for a in [0, 1], both in Q0.31: three steps of Newton and Raphson for the reciprocal of d = (1 + a) / 2, in Q2.29,
-// from 48/17 - 32/17 d.
+// 1 / (1 + a) for a in [0, 1], both in Q0.31: three steps of Newton and Raphson for the reciprocal of d = (1 + a) / 2, in
+// Q2.29, from 48/17 - 32/17 d.
 static inline int32_t OneOverOnePlusX(int32_t a) {
   constexpr int32_t kStart = 1515870810, kSlope = -1010580540, kOne = 1 << 29;
   const auto half_denominator = static_cast<int32_t>((int64_t{a} + (int64_t{1} << 31)) >> 1);

@@ -38,8 +38,8 @@ struct MulParams {
   uint8_t a_flip, b_flip, y_flip;
   uint8_t lo, hi;
   int32_t a_zero_point, b_zero_point, zero_point;
-  FixedPoint scale;        // kTflite, kSingle
-  float real;              // kOnnx
+  FixedPoint scale;       // kTflite, kSingle
+  float real;             // kOnnx
   float real_zero_point;  // kOnnx: the output's own, of int8 or uint8, for it is added before the sum is rounded
 };
 

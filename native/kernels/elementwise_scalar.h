@@ -32,7 +32,7 @@ inline int32_t AddOne(const AddParams& p, int32_t a, int32_t b) {
 }
 
 [[maybe_unused]] OCTENSOR_NOINLINE void AddScalar(const AddParams& p, const uint8_t* a, const uint8_t* b, uint8_t* y,
-                                                   size_t n) {
+                                                  size_t n) {
   for (size_t i = 0; i < n; ++i) {
     const int32_t q = AddOne(p, a[i] ^ p.a_flip, b[i] ^ p.b_flip);
     y[i] = static_cast<uint8_t>(AddZeroPointAndClamp(q, p.zero_point, p.lo, p.hi) ^ p.y_flip);
@@ -49,7 +49,7 @@ inline int32_t MulOne(const MulParams& p, int32_t a, int32_t b) {
 }
 
 [[maybe_unused]] OCTENSOR_NOINLINE void MulScalar(const MulParams& p, const uint8_t* a, const uint8_t* b, uint8_t* y,
-                                                   size_t n) {
+                                                  size_t n) {
   for (size_t i = 0; i < n; ++i) y[i] = static_cast<uint8_t>(MulOne(p, a[i] ^ p.a_flip, b[i] ^ p.b_flip) ^ p.y_flip);
 }
 

@@ -92,6 +92,8 @@ struct GemmKernel {
   int32_t (*sum_row)(const uint8_t* a, size_t k, uint8_t flip);
   // kS16, else null: k bytes, int8 or uint8, to int16.
   void (*widen_row)(const uint8_t* a, size_t k, bool is_signed, int16_t* wide);
+  // The same over all taps of each of a tile's rows, to `sums`, which has room for kMaxMr; null where sum_row has to do.
+  void (*sum_rows)(const GemmTile& tile, int32_t* sums);
   // Taller tiles on narrower panels, for matrices that have few columns or leave a narrow last panel; unused ones are {0, 0}.
   TileShape narrow[2];
 };

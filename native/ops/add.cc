@@ -38,7 +38,8 @@ Add ReadAdd(StepFields* fields) {
     }
   }
   if (p.numerics == Numerics::kOnnx) {
-    p.a_real = static_cast<float>(scales[0]), p.b_real = static_cast<float>(scales[1]), p.y_real = static_cast<float>(scales[2]);
+    p.a_real = static_cast<float>(scales[0]), p.b_real = static_cast<float>(scales[1]),
+    p.y_real = static_cast<float>(scales[2]);
     if (!(p.y_real > 0)) fields->Fail("addScales", StatusCode::kQuantization, "expected a scale above 0 as a float32");
   } else {
     p.a_scale = ToFixedPoint(scales[0]), p.b_scale = ToFixedPoint(scales[1]), p.y_scale = ToFixedPoint(scales[2]);

@@ -1,5 +1,6 @@
 // y[i, j, ...] = x[i, j, ...] with any strides: concatenation, slices, transposition, padding, tiling and the moves between
 // space, depth and batch are all one or a few of these, as in lib/ops/strided-copy.ts. And the step that fills a tensor.
+// x and y may be parts of one value, which only a description that lies lets overlap.
 #include <algorithm>
 #include <cstring>
 #include <memory>
@@ -21,7 +22,9 @@ struct Loop {
 
 template <size_t kBytes>
 inline void CopyFixed(const uint8_t* x, uint8_t* y) {
-  std::memcpy(y, x, kBytes);
+  uint8_t bytes[kBytes];
+  std::memcpy(bytes, x, kBytes);
+  std::memcpy(y, bytes, kBytes);
 }
 
 template <size_t kBytes>
@@ -57,7 +60,7 @@ class CopyStep : public Step {
     uint8_t* y = memory.Out<uint8_t>(y_);
     if (rank_ == 0) {
       return RunParts(memory, run_, kMinPartBytes,
-                      [&](size_t first, size_t end) { std::memcpy(y + first, x + first, end - first); });
+                      [&](size_t first, size_t end) { std::memmove(y + first, x + first, end - first); });
     }
     const auto size = static_cast<size_t>(loops_[0].size);
     RunParts(memory, size, kMinPartBytes * size / total_, [&](size_t first, size_t end) {
@@ -91,7 +94,7 @@ class CopyStep : public Step {
       case 32:
         return CopyElements<32>(loops, rank, x, y);
       default:
-        for (ptrdiff_t i = 0; i < loops->size; ++i) std::memcpy(y + i * loops->y_step, x + i * loops->x_step, run_);
+        for (ptrdiff_t i = 0; i < loops->size; ++i) std::memmove(y + i * loops->y_step, x + i * loops->x_step, run_);
     }
   }
 

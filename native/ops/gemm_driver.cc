@@ -153,7 +153,7 @@ Call CutIntoItems(const GemmJob& job, size_t threads) {
 }
 
 // The rows of one tile of A, as the kernel wants them.
-void PrepareRows(const GemmJob& job, size_t count, size_t worker, RowCursor* cursor, const void** rows, int32_t* row_terms) {
+void PrepareRows(const GemmJob& job, size_t count, size_t worker, RowCursor* cursor, const void** rows) {
   const PackedMatrix& b = *job.b;
   const GemmKernel& kernel = *b.kernel;
   if (job.a_is_wide) return cursor->Take(count, static_cast<const int16_t*>(job.a), rows);
@@ -166,14 +166,18 @@ void PrepareRows(const GemmJob& job, size_t count, size_t worker, RowCursor* cur
     }
     return;
   }
-  if (job.columns->column_term == nullptr) return;
-  for (size_t i = 0; i < count; ++i) {
+}
+
+// Of each of the tile's rows, what B's zero points are multiplied by: the sum over all taps.
+void SumRows(const GemmKernel& kernel, const GemmTile& tile, int32_t* sums) {
+  if (kernel.sum_rows != nullptr) return kernel.sum_rows(tile, sums);
+  for (size_t i = 0; i < tile.rows; ++i) {
     uint32_t sum = 0;
-    for (size_t t = 0; t < b.taps; ++t) {
-      const uint8_t* row = static_cast<const uint8_t*>(rows[i]) + job.tap_offsets[t];
-      sum += static_cast<uint32_t>(kernel.sum_row(row, b.k, job.columns->a_flip));
+    for (size_t t = 0; t < tile.taps; ++t) {
+      const uint8_t* row = static_cast<const uint8_t*>(tile.a[i]) + tile.tap_offsets[t];
+      sum += static_cast<uint32_t>(kernel.sum_row(row, tile.k, tile.a_flip));
     }
-    row_terms[i] = static_cast<int32_t>(sum);
+    sums[i] = static_cast<int32_t>(sum);
   }
 }
 
@@ -215,7 +219,8 @@ void RunItem(void* context, size_t item, size_t worker) {
     const size_t row = cuts.value();
     cuts.Advance();
     tile.rows = cuts.value() - row;
-    PrepareRows(job, tile.rows, worker, &cursor, rows, row_terms);
+    PrepareRows(job, tile.rows, worker, &cursor, rows);
+    if (columns.column_term != nullptr) SumRows(*b.kernel, tile, row_terms);
     uint8_t* c = job.c + row * job.c_stride_bytes + n0 * job.element_bytes;
     tile.c = c;
     b.kernel->run(tile);

@@ -25,7 +25,7 @@ void RunParts(const RunMemory& memory, size_t count, size_t min_part, const Body
       memory.threads, parts,
       [](void* context, size_t part, size_t) {
         const Call& c = *static_cast<const Call*>(context);
-        (*c.body)(c.count * part / c.parts, c.count * (part + 1) / c.parts);
+        (*c.body)(c.count* part / c.parts, c.count * (part + 1) / c.parts);
       },
       &call);
 }

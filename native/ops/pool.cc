@@ -134,9 +134,10 @@ class PoolStep : public Step {
   }
 
   // (sum +- count / 2) / count, truncated, of the values as they are: those of int8 are 128 less. Integers up to 2^24, and
-  // even ones up to 2^25, are exact in float32. The quotient is below 2^8, so it is rounded by at most 2^-17 and at least 2^-16 from the next integer, unless it
-  // is one: truncated, it is the integer quotient, for counts up to 2^16. A product with the reciprocal is off by less than
-  // 2^-14; where that is less than 1 / (2 count), adding that much before truncating makes it safe.
+  // even ones up to 2^25, are exact in float32. The quotient is below 2^8, so it is rounded by at most 2^-17 and at least 2^-16
+  // from the next integer, unless it is one: truncated, it is the integer quotient, for counts up to 2^16. A product with the
+  // reciprocal is off by less than 2^-14; where that is less than 1 / (2 count), adding that much before truncating makes it
+  // safe.
   template <bool kReciprocal, typename Sum>
   void StoreQuotients(const Sum* __restrict sums, int32_t count, uint8_t* __restrict y, size_t n) const {
     const int32_t offset = p_.values.flip[0], lo = p_.values.lo, hi = p_.values.hi, shift = offset * count;

@@ -18,7 +18,8 @@ struct QuantizedFields {
   uint8_t lo, hi;
 };
 
-// Fields: three flags, whether the value is int8; three zero points; two bounds, inclusive. All int32, in the values' own terms.
+// Fields: three flags, whether the value is int8; three zero points; two bounds, inclusive. All int32, in the values' own
+// terms.
 QuantizedFields ReadQuantizedFields(StepFields* fields, const char* is_signed, const char* zero_points, const char* bounds);
 
 }  // namespace octensor

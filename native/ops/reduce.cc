@@ -104,7 +104,8 @@ class ReduceStep : public Step {
     } else {
       q = p_.numerics == Numerics::kTflite ? RequantizeTflite(centered, p_.fixed) : RequantizeSingle(centered, p_.fixed);
     }
-    return static_cast<uint8_t>(AddZeroPointAndClamp(q, p_.values.zero_point[2], p_.values.lo, p_.values.hi) ^ p_.values.flip[2]);
+    return static_cast<uint8_t>(AddZeroPointAndClamp(q, p_.values.zero_point[2], p_.values.lo, p_.values.hi) ^
+                                p_.values.flip[2]);
   }
 
   ReduceParams p_;

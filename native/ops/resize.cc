@@ -74,7 +74,7 @@ class NearestStep : public Step {
     ForEachRow(memory, l, [&](size_t n, size_t i) {
       const uint8_t* x = memory.In<uint8_t>(l.x) + (n * l.height + rows_[i]) * l.width * pixel;
       uint8_t* y = memory.Out<uint8_t>(l.y) + (n * l.out_height + i) * l.out_width * pixel;
-      for (size_t j = 0; j < l.out_width; ++j) std::memcpy(y + j * pixel, x + columns_[j] * pixel, pixel);
+      for (size_t j = 0; j < l.out_width; ++j) std::memmove(y + j * pixel, x + columns_[j] * pixel, pixel);
     });
   }
 

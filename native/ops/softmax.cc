@@ -15,7 +15,7 @@ namespace {
 constexpr size_t kEntries = 256;
 constexpr size_t kMinPart = size_t{1} << 13;
 constexpr float kMagic = 12582912.0f;  // 1.5 * 2^23: adding it rounds half to even
-constexpr int kSumIntegerBits = 12;  // sums of exponentials are Q12.19
+constexpr int kSumIntegerBits = 12;    // sums of exponentials are Q12.19
 
 struct SoftmaxParams {
   Place x, y;

@@ -17,7 +17,7 @@
 namespace octensor {
 namespace {
 
-constexpr size_t kValueBytes = 4096, kConstantBytes = 1024;
+constexpr size_t kValueBytes = 4096, kConstantBytes = 2048;
 
 // A description that owns its arrays.
 class Description {
@@ -47,7 +47,8 @@ class Description {
 
   // One number or element becomes something else, or one array another length.
   void Mutate(std::mt19937& random) {
-    static const double kNumbers[] = {-1, 0, 1, 2, 3, 7, 255, 256, 4095, 4096, 65536, 2147483647, -2147483648.0, 1e18, 0.5, 1e-320};
+    static const double kNumbers[] = {-1,   0,   1,     2, 3, 7, 255, 256, 4095, 4096, 65536, 2147483647, -2147483648.0,
+                                      1e18, 0.5, 1e-320};
     Field& field = fields_[random() % fields_.size()];
     const double number = kNumbers[random() % 16];
     if (field.type == FieldType::kNumber) {
@@ -85,18 +86,29 @@ void Quantization(Description& d, const std::string& prefix) {
 }
 
 Description MakeDescription(int which, std::mt19937& random) {
-  const auto in = [&](double size) { return random() % 4 == 0 ? -1.0 - random() % 8 : random() % 2 == 0 ? 0.0 : kValueBytes - size; };
+  // Where an input of so many bytes may stand: near the beginning of the constants, or at either end of the values.
+  const auto in = [&](double size, uint32_t element_bytes = 1) {
+    if (random() % 4 == 0) return -1.0 - element_bytes * (random() % 8);
+    return random() % 2 == 0 ? 0.0 : kValueBytes - size;
+  };
   switch (which) {
     case 0: {
       Description d("table");
-      d.Number("x", in(300)).Number("y", 512).Number("count", 300).Number("elementBytes", 1).Bytes("table", std::vector<uint8_t>(256, 5));
+      d.Number("x", in(500))
+          .Number("y", 512)
+          .Number("count", 300)
+          .Number("elementBytes", 1)
+          .Bytes("table", std::vector<uint8_t>(256, 5));
       if (random() % 2 == 0) d.Number("rows", 3).Number("xStride", 100).Number("yStride", 400);
       return d;
     }
     case 1: {
       Description d("binary");
       d.Number("op", 0).Number("a", in(140)).Number("b", in(7)).Number("y", 1024).Ints("dims", {4, 5, 7});
-      d.Ints("aStrides", {35, 7, 1}).Ints("bStrides", {0, 0, 1}).Number("addNumerics", random() % 3).Number("addSubtract", random() % 2);
+      d.Ints("aStrides", {35, 7, 1})
+          .Ints("bStrides", {0, 0, 1})
+          .Number("addNumerics", random() % 3)
+          .Number("addSubtract", random() % 2);
       Quantization(d, "add");
       d.Doubles("addScales", {0.5, 0.31, random() % 2 == 0 ? 0.00001 : 2.0});
       return d;
@@ -122,9 +134,10 @@ Description MakeDescription(int which, std::mt19937& random) {
     }
     case 5: {
       Description d("copy");
-      d.Number("x", in(480)).Number("y", 1024).Number("elementBytes", 4).Number("xCount", 120).Number("yCount", 120);
-      d.Number("xOffset", random() % 2 == 0 ? 0 : 119).Number("yOffset", 0).Ints("dims", {2, 3, 4, 5});
-      d.Ints("xStrides", random() % 2 == 0 ? std::vector<int32_t>{60, 1, 15, 3} : std::vector<int32_t>{-60, -20, -5, -1});
+      const bool backwards = random() % 2 == 0;
+      d.Number("x", in(480, 4)).Number("y", 1024).Number("elementBytes", 4).Number("xCount", 120).Number("yCount", 120);
+      d.Number("xOffset", backwards ? 119 : 0).Number("yOffset", 0).Ints("dims", {2, 3, 4, 5});
+      d.Ints("xStrides", backwards ? std::vector<int32_t>{-60, -20, -5, -1} : std::vector<int32_t>{60, 1, 15, 3});
       d.Ints("yStrides", {60, 20, 5, 1});
       return d;
     }
@@ -135,7 +148,11 @@ Description MakeDescription(int which, std::mt19937& random) {
     }
     case 7: {
       Description d("pool");
-      d.Number("x", in(1080)).Number("y", 2048).Number("max", random() % 2).Number("numerics", random() % 3).Number("batches", 2);
+      d.Number("x", in(1080))
+          .Number("y", 2048)
+          .Number("max", random() % 2)
+          .Number("numerics", random() % 3)
+          .Number("batches", 2);
       d.Number("height", 9).Number("width", 6).Number("channels", 10).Number("outHeight", 5).Number("outWidth", 3);
       d.Number("kernelHeight", 3).Number("kernelWidth", 3).Number("strideY", 2).Number("strideX", 2).Number("padTop", 1);
       d.Number("padLeft", 0).Number("xScale", 0.1).Number("yScale", 0.2);
@@ -145,7 +162,11 @@ Description MakeDescription(int which, std::mt19937& random) {
     case 8: {
       Description d("reduce");
       d.Number("x", in(600)).Number("y", 3000).Number("max", random() % 2).Number("outer", 3).Number("count", 20);
-      d.Number("inner", 10).Number("numerics", random() % 3).Number("multiplier", 1 << 30).Number("exponent", -4).Number("real", 0.1);
+      d.Number("inner", 10)
+          .Number("numerics", random() % 3)
+          .Number("multiplier", 1 << 30)
+          .Number("exponent", -4)
+          .Number("real", 0.1);
       Quantization(d, "");
       return d;
     }
@@ -165,8 +186,17 @@ Description MakeDescription(int which, std::mt19937& random) {
     }
     case 10: {
       Description d("resize-nearest");
-      d.Number("x", in(96)).Number("y", 1024).Number("elementBytes", 2).Number("batches", 2).Number("height", 3).Number("width", 4);
-      d.Number("channels", 2).Number("outHeight", 4).Number("outWidth", 3).Ints("rows", {0, 1, 1, 2}).Ints("columns", {0, 3, 2});
+      d.Number("x", in(96, 2))
+          .Number("y", 1024)
+          .Number("elementBytes", 2)
+          .Number("batches", 2)
+          .Number("height", 3)
+          .Number("width", 4);
+      d.Number("channels", 2)
+          .Number("outHeight", 4)
+          .Number("outWidth", 3)
+          .Ints("rows", {0, 1, 1, 2})
+          .Ints("columns", {0, 3, 2});
       return d;
     }
     case 11: {
@@ -180,7 +210,11 @@ Description MakeDescription(int which, std::mt19937& random) {
     }
     default: {
       Description d("arg");
-      d.Number("x", in(480)).Number("y", 1024).Number("type", random() % 5).Number("max", random() % 2).Number("long", random() % 2);
+      d.Number("x", in(480, 4))
+          .Number("y", 1024)
+          .Number("type", random() % 5)
+          .Number("max", random() % 2)
+          .Number("long", random() % 2);
       d.Number("outer", 4).Number("count", 5).Number("inner", 6);
       return d;
     }
@@ -204,8 +238,7 @@ TEST_CASE("steps: the descriptions that the mutations start from are good") {
     std::unique_ptr<Step> step;
     const Status status = MakeDescription(i % kKinds, random).Make(Isa::kScalar, &step);
     CAPTURE(i % kKinds);
-    CAPTURE(status.message);
-    if (i % kKinds == 12) continue;  // not every type fits where x stands
+    CAPTURE(std::string(status.message));
     REQUIRE(step != nullptr);
     Run(*step);
   }

@@ -107,7 +107,8 @@ TEST_CASE("add: every pair of bytes, all numerics") {
       if (i % 17 == 0) sb = sa * std::exp2(-24 - i % 20);  // and near 0
       if (random() % 2 == 0) std::swap(sa, sb);
       const double common = 2 * std::fmax(sa, sb);
-      p.a_scale = ToFixedPoint(sa / common), p.b_scale = ToFixedPoint(sb / common), p.y_scale = ToFixedPoint(common / (sy * (1 << 20)));
+      p.a_scale = ToFixedPoint(sa / common), p.b_scale = ToFixedPoint(sb / common),
+      p.y_scale = ToFixedPoint(common / (sy * (1 << 20)));
       p.a_real = static_cast<float>(sa), p.b_real = static_cast<float>(sb), p.y_real = static_cast<float>(sy);
       CAPTURE(i);
       Check(p, kernels.add);

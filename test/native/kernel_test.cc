@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <initializer_list>
 #include <memory>
+#include <numeric>
 #include <vector>
 
 #include "gemm_problem.h"
@@ -15,8 +16,8 @@ namespace {
 constexpr int32_t kZero = 0;
 
 TEST_CASE("packed B looks as the picture in kernels/kernel.h") {
-  constexpr GemmKernel kKernel = {"picture",    Isa::kScalar, 1,       4,       2,       2,
-                                  ADomain::kS8, BDomain::kS8, nullptr, nullptr, nullptr, {}};
+  constexpr GemmKernel kKernel = {"picture",    Isa::kScalar, 1,       4,       2,       2, ADomain::kS8,
+                                  BDomain::kS8, nullptr,      nullptr, nullptr, nullptr, {}};
   // Rows are k's 1 to 3, columns a to g: x1 is 'x' - 'a' + 10.
   const int8_t b[3][7] = {{10, 11, 12, 13, 14, 15, 16}, {20, 21, 22, 23, 24, 25, 26}, {30, 31, 32, 33, 34, 35, 36}};
   const int8_t first[] = {10, 20, 11, 21, 12, 22, 13, 23, 30, 0, 31, 0, 32, 0, 33, 0};
@@ -40,8 +41,8 @@ TEST_CASE("packed B looks as the picture in kernels/kernel.h") {
 }
 
 TEST_CASE("the last panel is as narrow as nr_step allows") {
-  constexpr GemmKernel kKernel = {"narrow",      Isa::kScalar,  1,       4,       2,       1,
-                                  ADomain::kS16, BDomain::kS16, nullptr, nullptr, nullptr, {}};
+  constexpr GemmKernel kKernel = {"narrow",      Isa::kScalar, 1,       4,       2,       1, ADomain::kS16,
+                                  BDomain::kS16, nullptr,      nullptr, nullptr, nullptr, {}};
   const uint8_t b[] = {0, 1, 2, 3, 255};
   const int32_t zero_points[] = {0, 1, 2, 255, 255};
   const int16_t expected[] = {0, 0, 0, -252, 0, 0};
@@ -182,6 +183,11 @@ bool CheckTile(const GemmKernel& kernel, size_t rows, size_t n, size_t k, TileOp
     tile.c_stride_bytes = stride * element_bytes;
     tile.epilogue = &epilogue;
     kernel.run(tile);
+    if (kernel.sum_rows != nullptr) {
+      int32_t sums[kMaxMr];
+      kernel.sum_rows(tile, sums);
+      for (size_t i = 0; i < rows; ++i) CHECK(sums[i] == std::accumulate(values[i].begin(), values[i].end(), 0));
+    }
     CHECK(std::memcmp(c.data(), expected.data(), c.size()) == 0);
     CHECK(c.IsSurroundingUntouched());
   }

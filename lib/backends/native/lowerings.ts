@@ -6,6 +6,7 @@ import { floatLowerings } from './float.js';
 import { hybridLowerings } from './hybrid.js';
 import type { Lowering, Lowerings } from './lowering.js';
 import { movementLowerings } from './movement.js';
+import { paddingLowerings } from './padding.js';
 import { quantizeLowerings } from './quantize.js';
 import { reductionLowerings } from './reduction.js';
 import { resizeLowerings } from './resize.js';
@@ -22,6 +23,7 @@ const families: readonly Lowerings[] = [
   reductionLowerings,
   resizeLowerings,
   movementLowerings,
+  paddingLowerings,
 ];
 
 /** Tried in this order; the first that returns steps counts. */

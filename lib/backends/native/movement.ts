@@ -1,90 +1,23 @@
 /** Operators that move elements of any type: strided copies, native/ops/copy.cc. */
-import type { BatchToSpaceAttributes } from '../../ops/batch-to-space-nd.js';
 import { type ConcatAttributes, rescaleOf } from '../../ops/concat.js';
 import { type GatherAttributes, gatherAxes } from '../../ops/gather.js';
-import type { Operand } from '../../ops/op.js';
 import type { PackAttributes } from '../../ops/pack.js';
-import { type PadAttributes, paddingElement } from '../../ops/pad.js';
 import { broadcastStrides, normalizeAxis, product, strides } from '../../ops/shapes.js';
 import type { SliceAttributes } from '../../ops/slice.js';
-import type { SpaceToBatchAttributes } from '../../ops/space-to-batch-nd.js';
 import type { BlockAttributes } from '../../ops/space-to-depth.js';
 import type { SplitAttributes } from '../../ops/split.js';
-import { allocate, constantIntegers, fillWith, realZero } from '../../ops/storage.js';
-import { mergedLoops, offsetOf } from '../../ops/strided-copy.js';
+import { constantIntegers } from '../../ops/storage.js';
+import { offsetOf } from '../../ops/strided-copy.js';
 import { type StridedSliceAttributes, takenRanges } from '../../ops/strided-slice.js';
 import type { TileAttributes } from '../../ops/tile.js';
 import type { TransposeAttributes } from '../../ops/transpose.js';
 import type { UnpackAttributes } from '../../ops/unpack.js';
 import { bytesPerElement } from '../../plan/memory.js';
-import {
-  defineLowering,
-  type Lowering,
-  type LoweringContext,
-  type Lowerings,
-  type NativeStep,
-  type StepOf,
-} from './lowering.js';
+import { defineLowering, type Lowering, type LoweringContext, type Lowerings, type StepOf } from './lowering.js';
+import { allOf, copy, gather, permute, type Steps } from './strided.js';
 import { allBytes, isByte, tableStep } from './table.js';
 
-const maxRank = 8; // of native/ops/copy.cc, after dimensions were merged
-
-/** Part of a dense tensor: where its first element is, and the steps along each dimension. */
-interface Part {
-  readonly operand: Operand;
-  readonly offset?: number;
-  readonly strides: readonly number[];
-}
-
-type Steps = readonly NativeStep[] | undefined;
-
-/** Joins lists of steps; undefined where one of them is. */
-function allOf(lists: readonly Steps[]): Steps {
-  return lists.includes(undefined) ? undefined : lists.flatMap((list) => list!);
-}
-
-/** to[i, j, ...] = from[i, j, ...] for all indices below `dims`. */
-function copy(context: LoweringContext, dims: readonly number[], from: Part, to: Part): Steps {
-  if (dims.includes(0)) return [];
-  const loops = mergedLoops(dims, from.strides, to.strides);
-  // Parts that stand in wholes already (plan/memory.ts)
-  if (startOf(context, from) === startOf(context, to) && loops.every((loop) => loop.from === loop.to)) return [];
-  if (loops.length > maxRank) return undefined;
-  const fields = {
-    x: context.place(from.operand),
-    y: context.place(to.operand),
-    elementBytes: bytesPerElement[from.operand.type],
-    xCount: product(from.operand.dims),
-    yCount: product(to.operand.dims),
-    xOffset: from.offset ?? 0,
-    yOffset: to.offset ?? 0,
-    dims: Int32Array.from(loops, (loop) => loop.size),
-    xStrides: Int32Array.from(loops, (loop) => loop.from),
-    yStrides: Int32Array.from(loops, (loop) => loop.to),
-  };
-  return [{ kind: 'copy', fields }];
-}
-
-/** In bytes; of a constant, which is never copied to, nothing that a value has. */
-function startOf({ place }: LoweringContext, { operand, offset = 0 }: Part): number {
-  const base = place(operand);
-  return base < 0 ? -1 : base + offset * bytesPerElement[operand.type];
-}
-
-/** The whole output, in order, from anywhere in `from`. */
-function gather(context: LoweringContext, output: Operand, dims: readonly number[], from: Part): Steps {
-  return copy(context, dims, from, { operand: output, strides: strides(dims) });
-}
-
-function fill(context: LoweringContext, output: Operand, value: number): NativeStep {
-  const element = allocate(output.type, 1);
-  fillWith(element, value);
-  const bytes = new Uint8Array(element.buffer);
-  const fields = { y: context.place(output), count: product(output.dims), elementBytes: bytes.length, value: bytes };
-  return { kind: 'fill', fields };
-}
-
-/** Whether two places hold the same bytes. */
+/** Nothing is to be done where the plan keeps both in one place. */
 const lowerReshape: Lowering = ({ inputs, outputs }, context) => {
   const [x, y] = [inputs[0]!, outputs[0]!];
   if (context.place(x) === context.place(y)) return [];
@@ -157,28 +90,8 @@ export const movementLowerings: Lowerings = {
     const [n, h, w, c] = x.dims as [number, number, number, number];
     return permute(context, x, [n, h, w, b, b, c / (b * b)], [0, 1, 3, 2, 4, 5], outputs[0]!);
   }),
-  SpaceToBatchNd: defineLowering<SpaceToBatchAttributes>(({ inputs, outputs, attributes }, context) => {
-    const [x, y] = [inputs[0]!, outputs[0]!];
-    const { block, pads } = attributes;
-    const before = block.map((_, i) => pads[2 * i]!);
-    const moved = copyBlocks(context, x, y, block, before, 'to-batch');
-    const isPadded = pads.some((size) => size > 0);
-    return isPadded ? moved && [fill(context, y, realZero(x)), ...moved] : moved;
-  }),
-  BatchToSpaceNd: defineLowering<BatchToSpaceAttributes>(({ inputs, outputs, attributes }, context) => {
-    const before = attributes.block.map((_, i) => attributes.crops[2 * i]!);
-    return copyBlocks(context, outputs[0]!, inputs[0]!, attributes.block, before, 'to-space');
-  }),
-  Pad: defineLowering<PadAttributes>(lowerPad),
   Gather: defineLowering<GatherAttributes>(lowerGather),
 };
-
-/** Dimension i of the output is dimension perm[i] of x, whose dimensions are read as `dims`. */
-function permute(context: LoweringContext, x: Operand, dims: readonly number[], perm: readonly number[], y: Operand): Steps {
-  const own = strides(dims);
-  const result = perm.map((axis) => dims[axis]!);
-  return gather(context, y, result, { operand: x, strides: perm.map((axis) => own[axis]!) });
-}
 
 function lowerConcat(step: StepOf<ConcatAttributes>, context: LoweringContext): Steps {
   const y = step.outputs[0]!;
@@ -204,107 +117,6 @@ function lowerConcat(step: StepOf<ConcatAttributes>, context: LoweringContext): 
       return [tableStep(table, { x: context.place(x), y: context.place(y) + offset, count, ...apart })];
     }),
   );
-}
-
-/**
- * Between a tensor in space, [N, S1..SM, R...], and one of blocks, [b1·..·bM·N, S1', .., SM', R...]: one copy for each position
- * in a block. `before`: how many positions of the blocks lie before the tensor in space.
- */
-function copyBlocks(
-  context: LoweringContext,
-  space: Operand,
-  blocks: Operand,
-  block: readonly number[],
-  before: readonly number[],
-  direction: 'to-batch' | 'to-space',
-): Steps {
-  const positions = product(block);
-  if (positions > maxPositions) return undefined;
-  const [spaceStrides, blockStrides] = [strides(space.dims), strides(blocks.dims)];
-  const batch = space.dims[0]!;
-  const rest = space.dims.slice(1 + block.length);
-  return allOf(
-    Array.from({ length: positions }, (_, position): Steps => {
-      const within = indexOf(position, block);
-      // Index i of the blocks is position i · size + within - before in space.
-      const first = block.map((size, i) => Math.max(Math.ceil((before[i]! - within[i]!) / size), 0));
-      const end = block.map((size, i) => {
-        const last = Math.ceil((space.dims[i + 1]! + before[i]! - within[i]!) / size);
-        return Math.min(last, blocks.dims[i + 1]!);
-      });
-      const counts = first.map((value, i) => Math.max(end[i]! - value, 0));
-      const start = first.map((value, i) => value * block[i]! + within[i]! - before[i]!);
-      const inSpace: Part = {
-        operand: space,
-        offset: offsetOf([0, ...start], spaceStrides),
-        strides: spaceStrides.map((stride, i) => (i >= 1 && i <= block.length ? stride * block[i - 1]! : stride)),
-      };
-      const inBlocks: Part = {
-        operand: blocks,
-        offset: offsetOf([position * batch, ...first], blockStrides),
-        strides: blockStrides,
-      };
-      const dims = [batch, ...counts, ...rest];
-      return direction === 'to-batch' ? copy(context, dims, inSpace, inBlocks) : copy(context, dims, inBlocks, inSpace);
-    }),
-  );
-}
-
-const maxPositions = 4096;
-
-/** The index of an element in row-major order. */
-function indexOf(position: number, dims: readonly number[]): readonly number[] {
-  let left = position;
-  return dims
-    .toReversed()
-    .map((dim) => {
-      const index = left % dim;
-      left = Math.floor(left / dim);
-      return index;
-    })
-    .reverse();
-}
-
-function lowerPad({ inputs, outputs, attributes }: StepOf<PadAttributes>, context: LoweringContext): Steps {
-  const [x, y] = [inputs[0]!, outputs[0]!];
-  const { pads, mode, value } = attributes;
-  const own = strides(y.dims);
-  const begin = x.dims.map((_, i) => pads[2 * i]!);
-  const inside = copy(
-    context,
-    x.dims,
-    { operand: x, strides: strides(x.dims) },
-    { operand: y, offset: offsetOf(begin, own), strides: own },
-  );
-  if (pads.every((size) => size === 0)) return inside;
-  if (mode === 'constant') return inside && [fill(context, y, paddingElement(y, value)), ...inside];
-  return allOf([inside, mirrorEdges(context, x.dims, y, pads, mode === 'reflect' ? 0 : 1)]);
-}
-
-const maxMirrored = 1024;
-
-/** From the inside, one axis after another, as the reference does: slabs of y to slabs of y. */
-function mirrorEdges(
-  context: LoweringContext,
-  inner: readonly number[],
-  y: Operand,
-  pads: readonly number[],
-  shift: 0 | 1,
-): Steps {
-  if (pads.reduce((sum, size) => sum + size, 0) > maxMirrored) return undefined;
-  const own = strides(y.dims);
-  const steps: Steps[] = [];
-  for (const [axis, size] of y.dims.entries()) {
-    const first = pads[2 * axis]!;
-    const last = first + inner[axis]! - 1;
-    for (let i = 0; i < size; i++) {
-      if (i >= first && i <= last) continue;
-      const mirrored = i < first ? 2 * first - i - shift : 2 * last - i + shift;
-      const slab = (index: number): Part => ({ operand: y, offset: index * own[axis]!, strides: own });
-      steps.push(copy(context, y.dims.with(axis, 1), slab(mirrored), slab(i)));
-    }
-  }
-  return allOf(steps);
 }
 
 /** Constant indices are the rows of a nearest-neighbour resize of [outer, n, 1, inner]. */

@@ -1,10 +1,10 @@
 // u8 x s16 depthwise convolution of 16 channels at a time, two kernel rows side by side, on AVX2: as avx512/depthwise_32c2.cc,
 // in half as many lanes. The first of two registers of pairs holds channels 0-3 and 8-11, the second 4-7 and 12-15.
 #include <immintrin.h>
-#include <string.h>
 
 #include "kernels/avx2/epilogue.h"
 #include "kernels/depthwise_line.h"
+#include "kernels/partial_bytes.h"
 
 #if defined(_MSC_VER)
 #define OCTENSOR_PIN_YMM(x)
@@ -15,31 +15,9 @@
 namespace octensor {
 namespace {
 
-// `count` bytes, fewer than 16; the rest is 0.
 OCTENSOR_INLINE __m128i LoadSomeBytes(const uint8_t* p, size_t count) {
-  uint64_t first = 0, rest = 0;
-  if (count & 8) {
-    memcpy(&first, p, 8);
-    p += 8;
-  }
-  int shift = 0;
-  if (count & 4) {
-    uint32_t x;
-    memcpy(&x, p, 4);
-    rest = x;
-    p += 4;
-    shift = 32;
-  }
-  if (count & 2) {
-    uint16_t x;
-    memcpy(&x, p, 2);
-    rest |= uint64_t{x} << shift;
-    p += 2;
-    shift += 16;
-  }
-  if (count & 1) rest |= uint64_t{*p} << shift;
-  return count & 8 ? _mm_set_epi64x(static_cast<int64_t>(rest), static_cast<int64_t>(first))
-                   : _mm_cvtsi64_si128(static_cast<int64_t>(rest));
+  const Bytes16 bytes = ReadBytes(p, count);
+  return _mm_set_epi64x(static_cast<int64_t>(bytes.high), static_cast<int64_t>(bytes.low));
 }
 
 template <bool kPartial>

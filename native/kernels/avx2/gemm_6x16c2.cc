@@ -38,7 +38,18 @@ void Run(const GemmTile& tile) {
 }  // namespace
 
 extern const GemmKernel kGemm_6x16c2_avx2;
-const GemmKernel kGemm_6x16c2_avx2 = {
-    "octensor_gemm_s16s16_6x16c2__avx2", Isa::kAvx2, kMr, 16, 8, 2, ADomain::kS16, BDomain::kS16, Run, nullptr, WidenRow, {}};
+const GemmKernel kGemm_6x16c2_avx2 = {"octensor_gemm_s16s16_6x16c2__avx2",
+                                      Isa::kAvx2,
+                                      kMr,
+                                      16,
+                                      8,
+                                      2,
+                                      ADomain::kS16,
+                                      BDomain::kS16,
+                                      Run,
+                                      nullptr,
+                                      WidenRow,
+                                      nullptr,
+                                      {}};
 
 }  // namespace octensor

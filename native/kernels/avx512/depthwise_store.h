@@ -75,8 +75,10 @@ OCTENSOR_INLINE void ForRule(const Epilogue& e, const Arguments&... arguments) {
     if (e.may_exceed_int32) return Finish::template Run<OnnxRequant>(arguments...);
     return Finish::template Run<UnboundedOnnxRequant>(arguments...);
   }
-  if (e.general_fixed_point) return Finish::template Run<GeneralRequant>(arguments...);
-  if (e.numerics == Numerics::kTflite) return Finish::template Run<FixedRequant<true>>(arguments...);
+  const bool is_tflite = e.numerics == Numerics::kTflite;
+  if (e.general_fixed_point && is_tflite) return Finish::template Run<GeneralRequant<true>>(arguments...);
+  if (e.general_fixed_point) return Finish::template Run<GeneralRequant<false>>(arguments...);
+  if (is_tflite) return Finish::template Run<FixedRequant<true>>(arguments...);
   Finish::template Run<FixedRequant<false>>(arguments...);
 }
 

@@ -161,7 +161,8 @@ OCTENSOR_INLINE __m512i By16(const Params& p, int32_t zero_point, __m512i x, __m
                          _mm512_extracti32x4_epi32(z, 3)};
   __m512i q[4];
   OCTENSOR_UNROLL for (int i = 0; i < 4; ++i) {
-    q[i] = combine(_mm512_sub_epi32(_mm512_cvtepu8_epi32(xs[i]), x_zero), _mm512_sub_epi32(_mm512_cvtepu8_epi32(zs[i]), z_zero));
+    q[i] =
+        combine(_mm512_sub_epi32(_mm512_cvtepu8_epi32(xs[i]), x_zero), _mm512_sub_epi32(_mm512_cvtepu8_epi32(zs[i]), z_zero));
   }
   const __m512i low = _mm512_adds_epi16(_mm512_packs_epi32(q[0], q[1]), y_zero);
   const __m512i high = _mm512_adds_epi16(_mm512_packs_epi32(q[2], q[3]), y_zero);

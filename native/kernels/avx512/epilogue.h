@@ -6,7 +6,6 @@
 
 #include <immintrin.h>
 
-#include "kernels/general_requant.h"
 #include "kernels/inline.h"
 #include "kernels/kernel.h"
 
@@ -64,16 +63,48 @@ struct FixedRequant {
   }
 };
 
+// The same rules for any exponent and any x, as they stand there: all 64 bits of the sums. A sum may come near 2^31 where a
+// channel's weights are nearly 0, for the scale of its bias is then tiny.
+//   left = max(exponent, 0), e = max(-exponent, 0);  the tie and sign terms of tflite's second rounding are 0 where e is 0
+template <bool kTflite>
 struct GeneralRequant {
-  const Epilogue& e;
-  size_t n;
+  struct Lanes {  // even or odd
+    __m512i q, round, sign, shift;
+  } even, odd;
+  __m512i left;
 
-  OCTENSOR_INLINE GeneralRequant(const Epilogue& epilogue, size_t column) : e(epilogue), n(column) {}
+  OCTENSOR_INLINE GeneralRequant(const Epilogue& e, size_t n) {
+    const __m512i exponent = _mm512_load_si512(e.exponent + n), q = _mm512_load_si512(e.multiplier + n);
+    left = _mm512_max_epi32(exponent, _mm512_setzero_si512());
+    even = Prepare(q, _mm512_srai_epi64(_mm512_slli_epi64(exponent, 32), 32));
+    odd = Prepare(_mm512_srli_epi64(q, 32), _mm512_srai_epi64(exponent, 32));
+  }
+  static OCTENSOR_INLINE Lanes Prepare(__m512i q, __m512i exponent) {
+    const __m512i one = _mm512_set1_epi64(1), zero = _mm512_setzero_si512();
+    if (!kTflite) {
+      const __m512i shift = _mm512_sub_epi64(_mm512_set1_epi64(31), exponent);
+      return {q, _mm512_sllv_epi64(one, _mm512_sub_epi64(shift, one)), zero, shift};
+    }
+    const __m512i right = _mm512_max_epi64(_mm512_sub_epi64(zero, exponent), zero), half = _mm512_set1_epi64(int64_t{1} << 30);
+    const __mmask8 twice = _mm512_cmpgt_epi64_mask(right, zero);
+    return {q, _mm512_mask_add_epi64(half, twice, half, _mm512_sllv_epi64(half, right)),
+            _mm512_maskz_set1_epi64(twice, -(int64_t{1} << 31)), _mm512_add_epi64(right, _mm512_set1_epi64(31))};
+  }
+  static OCTENSOR_INLINE __m512i Scale(__m512i x, const Lanes& lanes) {
+    const __m512i product = _mm512_mul_epi32(x, lanes.q);
+    __m512i sum = _mm512_add_epi64(product, lanes.round);
+    // product < 0 where x < 0, for q > 0; where q is 0 the sum is far from the next integer either way
+    if (kTflite) sum = _mm512_add_epi64(sum, _mm512_and_si512(_mm512_srai_epi64(product, 63), lanes.sign));
+    return _mm512_srav_epi64(sum, lanes.shift);
+  }
   OCTENSOR_INLINE __m512i operator()(__m512i x) const {
-    alignas(64) int32_t lanes[16];
-    _mm512_store_si512(lanes, x);
-    RequantizeLanes(e, n, lanes, 16);
-    return _mm512_load_si512(lanes);
+    if (kTflite) x = _mm512_sllv_epi32(x, left);
+    const __m512i low = Scale(x, even), high = Scale(_mm512_srli_epi64(x, 32), odd);
+    if (kTflite) return _mm512_mask_blend_epi32(0xaaaa, low, _mm512_slli_epi64(high, 32));
+    // single saturates
+    const __m512i lows = _mm512_cvtepi32_epi64(_mm512_cvtsepi64_epi32(low));
+    const __m512i highs = _mm512_cvtepi32_epi64(_mm512_cvtsepi64_epi32(high));
+    return _mm512_mask_blend_epi32(0xaaaa, lows, _mm512_slli_epi64(highs, 32));
   }
 };
 
@@ -161,9 +192,12 @@ OCTENSOR_INLINE void StoreTile(__m512i (&acc)[MR][NV], const GemmTile& tile, siz
       return StoreWide<MR, NV, true>(acc, tile, j, columns);
     case OutputKind::kQuantized:
       if (e.numerics == Numerics::kOnnx) return StoreQuantized<OnnxRequant>(acc, tile, j, columns);
-      if (e.general_fixed_point) return StoreQuantized<GeneralRequant>(acc, tile, j, columns);
-      if (e.numerics == Numerics::kTflite) return StoreQuantized<FixedRequant<true>>(acc, tile, j, columns);
-      return StoreQuantized<FixedRequant<false>>(acc, tile, j, columns);
+      if (e.numerics == Numerics::kTflite) {
+        return e.general_fixed_point ? StoreQuantized<GeneralRequant<true>>(acc, tile, j, columns)
+                                     : StoreQuantized<FixedRequant<true>>(acc, tile, j, columns);
+      }
+      return e.general_fixed_point ? StoreQuantized<GeneralRequant<false>>(acc, tile, j, columns)
+                                   : StoreQuantized<FixedRequant<false>>(acc, tile, j, columns);
   }
 }
 

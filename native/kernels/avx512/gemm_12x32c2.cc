@@ -50,6 +50,7 @@ const GemmKernel kGemm_12x32c2_avx512 = {"octensor_gemm_s16s16_12x32c2__avx512",
                                          Run,
                                          nullptr,
                                          WidenRow,
+                                         nullptr,
                                          {}};
 
 }  // namespace octensor

@@ -148,6 +148,39 @@ int32_t SumRow(const uint8_t* a, size_t k, uint8_t flip) {
   return _mm512_reduce_add_epi32(_mm512_add_epi32(_mm512_add_epi32(sum[0], sum[1]), _mm512_add_epi32(sum[2], sum[3])));
 }
 
+OCTENSOR_INLINE __m128i FoldTo128(__m512i x) {
+  const __m256i half = _mm256_add_epi32(_mm512_castsi512_si256(x), _mm512_extracti64x4_epi64(x, 1));
+  return _mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
+}
+
+// Four rows at a time, so that one transposition adds up the lanes of all of them. Rows past the last repeat it.
+void SumRows(const GemmTile& tile, int32_t* sums) {
+  const __m512i flip = _mm512_set1_epi8(static_cast<char>(tile.a_flip));
+  for (size_t first = 0; first < tile.rows; first += 4) {
+    const uint8_t* a[4];
+    __m512i sum[4];
+    OCTENSOR_UNROLL for (size_t i = 0; i < 4; ++i) {
+      a[i] = static_cast<const uint8_t*>(tile.a[first + i < tile.rows ? first + i : tile.rows - 1]);
+      sum[i] = _mm512_setzero_si512();
+    }
+    for (size_t t = 0; t < tile.taps; ++t) {
+      for (size_t k = 0; k < tile.k; k += 64) {
+        const __mmask64 mask = tile.k - k >= 64 ? ~__mmask64{0} : (__mmask64{1} << (tile.k - k)) - 1;
+        const __m512i ones = _mm512_maskz_set1_epi8(mask, 1);
+        OCTENSOR_UNROLL for (size_t i = 0; i < 4; ++i) {
+          const __m512i bytes = _mm512_maskz_loadu_epi8(mask, a[i] + tile.tap_offsets[t] + k);
+          sum[i] = _mm512_dpbusd_epi32(sum[i], _mm512_xor_si512(bytes, flip), ones);
+        }
+      }
+    }
+    const __m128i s0 = FoldTo128(sum[0]), s1 = FoldTo128(sum[1]), s2 = FoldTo128(sum[2]), s3 = FoldTo128(sum[3]);
+    const __m128i low = _mm_add_epi32(_mm_unpacklo_epi32(s0, s1), _mm_unpackhi_epi32(s0, s1));
+    const __m128i high = _mm_add_epi32(_mm_unpacklo_epi32(s2, s3), _mm_unpackhi_epi32(s2, s3));
+    const __m128i four = _mm_add_epi32(_mm_unpacklo_epi64(low, high), _mm_unpackhi_epi64(low, high));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(sums + first), four);
+  }
+}
+
 }  // namespace
 
 extern const GemmKernel kGemm_6x64c4_avx512vnni;
@@ -162,6 +195,7 @@ const GemmKernel kGemm_6x64c4_avx512vnni = {"octensor_gemm_u8s8_6x64c4__avx512vn
                                             Run,
                                             SumRow,
                                             nullptr,
+                                            SumRows,
                                             {{8, 48}, {12, 32}}};
 
 }  // namespace octensor

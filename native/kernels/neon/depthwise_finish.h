@@ -4,6 +4,7 @@
 
 #include "kernels/depthwise_line.h"
 #include "kernels/neon/epilogue.h"
+#include "kernels/partial_bytes.h"
 
 #if defined(_MSC_VER)
 #define OCTENSOR_PIN_Q(x)
@@ -14,16 +15,11 @@
 namespace octensor {
 namespace {
 
-// The first `channels` bytes, fewer than 16; the rest is 0.
-OCTENSOR_INLINE uint8x16_t LoadSomeBytes(const uint8_t* p, size_t channels) {
-  uint8_t bytes[16] = {};
-  for (size_t i = 0; i < channels; ++i) bytes[i] = p[i];
-  return vld1q_u8(bytes);
-}
-
 template <bool kPartial>
 OCTENSOR_INLINE uint8x16_t LoadChannels(const uint8_t* p, size_t channels) {
-  return kPartial ? LoadSomeBytes(p, channels) : vld1q_u8(p);
+  if (!kPartial) return vld1q_u8(p);
+  const Bytes16 bytes = ReadBytes(p, channels);
+  return vcombine_u8(vcreate_u8(bytes.low), vcreate_u8(bytes.high));
 }
 
 struct GeneralRequantizer {
@@ -55,9 +51,8 @@ void FinishOutputs(const DepthwiseLine& line, uint8_t* y, size_t count, const in
     if (!kPartial) {
       vst1q_u8(y, clamped);
     } else {
-      uint8_t some[16];
-      vst1q_u8(some, clamped);
-      for (size_t c = 0; c < channels; ++c) y[c] = some[c];
+      const uint64x2_t halves = vreinterpretq_u64_u8(clamped);
+      WriteBytes(y, {vgetq_lane_u64(halves, 0), vgetq_lane_u64(halves, 1)}, channels);
     }
   }
 }

@@ -89,7 +89,8 @@ void AddOnnx(const AddParams& p, const uint8_t* a, const uint8_t* b, uint8_t* y,
   };
   ForEach16(p, a, b, y, n, [&](uint8x16_t x, uint8x16_t z) {
     return By8(p, p.zero_point, x, z, [&](int16x8_t u, int16x8_t v) {
-      return vqmovn_high_s32(vqmovn_s32(quantize(vget_low_s16(u), vget_low_s16(v))), quantize(vget_high_s16(u), vget_high_s16(v)));
+      return vqmovn_high_s32(vqmovn_s32(quantize(vget_low_s16(u), vget_low_s16(v))),
+                             quantize(vget_high_s16(u), vget_high_s16(v)));
     });
   });
 }
@@ -168,7 +169,8 @@ void Quantize(const QuantizeParams& p, const float* x, void* y, size_t n) {
 
 // vqtbl4 finds one of 64 bytes and gives 0 beyond; vqtbx4 leaves what was there.
 void Map(const uint8_t* table, const uint8_t* x, uint8_t* y, size_t n) {
-  const uint8x16x4_t parts[4] = {vld1q_u8_x4(table), vld1q_u8_x4(table + 64), vld1q_u8_x4(table + 128), vld1q_u8_x4(table + 192)};
+  const uint8x16x4_t parts[4] = {vld1q_u8_x4(table), vld1q_u8_x4(table + 64), vld1q_u8_x4(table + 128),
+                                 vld1q_u8_x4(table + 192)};
   const uint8x16_t quarter = vdupq_n_u8(64);
   size_t i = 0;
   for (; i + kStep <= n; i += kStep) {

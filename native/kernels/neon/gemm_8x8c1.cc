@@ -72,7 +72,19 @@ void Run(const GemmTile& tile) { kRunRows[tile.rows - 1](tile); }
 
 extern const GemmKernel kGemm_8x8c1_neon;
 const GemmKernel kGemm_8x8c1_neon = {
-    "octensor_gemm_s16s16_8x8c1__neon", Isa::kNeon, 8, 8, 8, 1, ADomain::kS16, BDomain::kS16, Run, nullptr, WidenRow, {},
+    "octensor_gemm_s16s16_8x8c1__neon",
+    Isa::kNeon,
+    8,
+    8,
+    8,
+    1,
+    ADomain::kS16,
+    BDomain::kS16,
+    Run,
+    nullptr,
+    WidenRow,
+    nullptr,
+    {},
 };
 
 }  // namespace octensor

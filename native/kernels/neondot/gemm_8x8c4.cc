@@ -86,7 +86,19 @@ void Run(const GemmTile& tile) { kRunRows[tile.rows - 1](tile); }
 
 extern const GemmKernel kGemm_8x8c4_neondot;
 const GemmKernel kGemm_8x8c4_neondot = {
-    "octensor_gemm_s8s8_8x8c4__neondot", Isa::kNeonDot, 8, 8, 8, 4, ADomain::kS8, BDomain::kS8, Run, SumRow, nullptr, {},
+    "octensor_gemm_s8s8_8x8c4__neondot",
+    Isa::kNeonDot,
+    8,
+    8,
+    8,
+    4,
+    ADomain::kS8,
+    BDomain::kS8,
+    Run,
+    SumRow,
+    nullptr,
+    nullptr,
+    {},
 };
 
 }  // namespace octensor

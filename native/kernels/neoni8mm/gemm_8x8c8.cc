@@ -128,7 +128,19 @@ void Run(const GemmTile& tile) { kRunRows[tile.rows - 1](tile); }
 
 extern const GemmKernel kGemm_8x8c8_neoni8mm;
 const GemmKernel kGemm_8x8c8_neoni8mm = {
-    "octensor_gemm_s8s8_8x8c8__neoni8mm", Isa::kNeonI8mm, 8, 8, 8, 8, ADomain::kS8, BDomain::kS8, Run, SumRow, nullptr, {},
+    "octensor_gemm_s8s8_8x8c8__neoni8mm",
+    Isa::kNeonI8mm,
+    8,
+    8,
+    8,
+    8,
+    ADomain::kS8,
+    BDomain::kS8,
+    Run,
+    SumRow,
+    nullptr,
+    nullptr,
+    {},
 };
 
 }  // namespace octensor

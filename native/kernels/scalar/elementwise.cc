@@ -7,7 +7,7 @@
 
 namespace octensor {
 
-const ElementwiseKernels kElementwise_scalar = {"octensor_elementwise__scalar", Isa::kScalar, AddScalar, MulScalar,
-                                               QuantizeScalar, MapScalar};
+const ElementwiseKernels kElementwise_scalar = {
+    "octensor_elementwise__scalar", Isa::kScalar, AddScalar, MulScalar, QuantizeScalar, MapScalar};
 
 }  // namespace octensor

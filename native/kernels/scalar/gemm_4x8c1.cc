@@ -66,6 +66,7 @@ const GemmKernel kGemm_4x8c1_scalar = {"octensor_gemm_s16s16_4x8c1__scalar",
                                        Run,
                                        nullptr,
                                        WidenRow,
+                                       nullptr,
                                        {}};
 
 }  // namespace octensor
