@@ -1,5 +1,5 @@
-// The interface of depthwise convolution kernels: a line of outputs of one block of channels. ops/depthwise.cc cuts a convolution
-// into such lines, and packs weights in the order that a kernel declares.
+// The interface of depthwise convolution kernels: a line of outputs of one block of channels. ops/depthwise.cc cuts a
+// convolution into such lines, and packs weights in the order that a kernel declares.
 //
 // A kernel has `lanes` int32 accumulators an output vector. Lane i is the byte order[i] of the vector that it loads and stores,
 // so that interleaving and packing within 128 bits need no permutation; every per-lane array (weights, init, the epilogue's) is
@@ -53,10 +53,10 @@ struct DepthwiseLine {
 struct DepthwiseKernel {
   const char* name;  // octensor_depthwise_<x><w>_<lanes>c<taps>__<isa>
   Isa isa;
-  uint8_t lanes;      // a power of two, at least kMinDepthwiseChannels
-  uint8_t taps;       // kernel rows side by side
-  ADomain x_domain;   // kU8 or kS8: x is XORed with 0x80 where it is the other
-  BDomain w_domain;   // kS16: the weight less its zero point; kS8: that less an offset, which makes it fit
+  uint8_t lanes;     // a power of two, at least kMinDepthwiseChannels
+  uint8_t taps;      // kernel rows side by side
+  ADomain x_domain;  // kU8 or kS8: x is XORed with 0x80 where it is the other
+  BDomain w_domain;  // kS16: the weight less its zero point; kS8: that less an offset, which makes it fit
   const uint8_t* order;
   void (*run)(const DepthwiseLine& line);
 };

@@ -1,5 +1,5 @@
-// The loops of every depthwise kernel: int32 sums of a run of outputs, which an epilogue of the instruction set's own then makes
-// bytes of. Two loops rather than one, so that either has its constants in registers.
+// The loops of every depthwise kernel: int32 sums of a run of outputs, which an epilogue of the instruction set's own then
+// makes bytes of. Two loops rather than one, so that either has its constants in registers.
 //
 // V describes registers and instructions:
 //   V::Acc, V::Row, V::Group      int32 sums; one kernel row's bytes, possibly widened; what is multiplied at a time
@@ -25,9 +25,9 @@
 namespace octensor {
 namespace {
 
-// Reads one column of kernel rows, of every pixel of a vector. Pixel p's row t is row p * kRowStride + t of those that the reader
-// knows, so that pixels can share rows. A column outside the image is one of the padding; rows are kept as their distance from it,
-// so that a mask chooses.
+// Reads one column of kernel rows, of every pixel of a vector. Pixel p's row t is row p * kRowStride + t of those that the
+// reader knows, so that pixels can share rows. A column outside the image is one of the padding; rows are kept as their
+// distance from it, so that a mask chooses.
 template <class V, int kRows, int kRowStride>
 struct ColumnReader {
   static constexpr int kKnown = (V::kPixels - 1) * kRowStride + kRows;
@@ -38,7 +38,10 @@ struct ColumnReader {
 
   // For the outputs from `output` on, with kernel rows from `ky` on.
   OCTENSOR_INLINE ColumnReader(const DepthwiseLine& line, size_t output, size_t ky)
-      : pad(reinterpret_cast<size_t>(line.pad)), columns(line.columns), x_step(line.x_step), first(output * line.stride - line.left) {
+      : pad(reinterpret_cast<size_t>(line.pad)),
+        columns(line.columns),
+        x_step(line.x_step),
+        first(output * line.stride - line.left) {
     SetRows(line, ky);
   }
 
@@ -193,7 +196,8 @@ OCTENSOR_NOINLINE void SumAnyWindow(const V& v, const DepthwiseLine& shared, siz
         reader.SetRows(line, ky);
         reader.template Read<V::kTaps>(copy, output * line.stride + kx * line.dilation, 0, row);
         V::template Interleave<V::kTaps>(row, group);
-        OCTENSOR_UNROLL for (int a = 0; a < V::kAccs; ++a) acc[a] = V::Mac(acc[a], group[a], V::LoadWeight(weights + a * V::kWeightBytes));
+        OCTENSOR_UNROLL for (int a = 0; a < V::kAccs; ++a) acc[a] =
+            V::Mac(acc[a], group[a], V::LoadWeight(weights + a * V::kWeightBytes));
         if (V::kHasOffsets && offsets != nullptr) {
           OCTENSOR_UNROLL for (int a = 0; a < V::kAccs; ++a) {
             acc[a] = V::Mac(acc[a], group[a], V::LoadWeight(offsets + a * V::kWeightBytes));
@@ -219,8 +223,8 @@ SumFunction<V> FindWindow3(bool has_offsets) {
 
 template <class V>
 SumFunction<V> FindSumFunction(const DepthwiseLine& line) {
-  const bool is_plain = line.kernel_height == line.kernel_width && line.row_stride == line.stride && line.dilation == 1 &&
-                        line.row_dilation == 1;
+  const bool is_plain =
+      line.kernel_height == line.kernel_width && line.row_stride == line.stride && line.dilation == 1 && line.row_dilation == 1;
   const bool has_offsets = line.offsets != nullptr;
   if (is_plain && line.kernel_width == 3 && line.stride == 1) return FindWindow3<V, 1>(has_offsets);
   if (is_plain && line.kernel_width == 3 && line.stride == 2) return FindWindow3<V, 2>(has_offsets);

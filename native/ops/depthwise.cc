@@ -1,5 +1,5 @@
-// Depthwise convolution of 8-bit tensors. Kernels compute one row of outputs of a block of channels; padding is never copied: rows
-// and columns outside the image are read from a row of zero points.
+// Depthwise convolution of 8-bit tensors. Kernels compute one row of outputs of a block of channels; padding is never copied:
+// rows and columns outside the image are read from a row of zero points.
 #include <algorithm>
 #include <cstring>
 #include <memory>
@@ -57,8 +57,8 @@ class DepthwiseStep : public Step {
   size_t groups() const { return g_.batches * ((g_.out_height + group_rows_ - 1) / group_rows_); }
   size_t multiplier() const { return g_.channels / g_.depth; }
 
-  // A run of groups: as many rows of outputs as the narrowest vector has pixels. Rows past the last one of an image are computed
-  // too, and go to a row that nobody reads.
+  // A run of groups: as many rows of outputs as the narrowest vector has pixels. Rows past the last one of an image are
+  // computed too, and go to a row that nobody reads.
   void RunGroups(const RunMemory& memory, size_t first, size_t end, size_t worker) const {
     uint8_t* const scratch = memory.scratch + worker * thread_bytes_;
     const auto** rows = reinterpret_cast<const uint8_t**>(scratch);
@@ -163,9 +163,9 @@ void CheckWeights(const DepthwiseWeights& w, StepFields* fields) {
 
 }  // namespace
 
-// Besides those of ReadConvGeometry, with as many groups as there are input channels: x, y: places; xSigned, xZeroPoint; weights:
-// int8 or uint8[kernelHeight, kernelWidth, channels]; weightZeroPoints: int32[1 or channels]; bias: int32[channels], optional;
-// multipliers: float64[channels]; numerics; ySigned, yZeroPoint, yMin, yMax.
+// Besides those of ReadConvGeometry, with as many groups as there are input channels: x, y: places; xSigned, xZeroPoint;
+// weights: int8 or uint8[kernelHeight, kernelWidth, channels]; weightZeroPoints: int32[1 or channels]; bias: int32[channels],
+// optional; multipliers: float64[channels]; numerics; ySigned, yZeroPoint, yMin, yMax.
 void MakeDepthwiseStep(StepFields* fields, std::unique_ptr<Step>* step) {
   const ConvGeometry g = ReadConvGeometry(fields);
   if (!fields->ok()) return;

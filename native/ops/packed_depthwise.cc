@@ -62,7 +62,8 @@ void PackLane(const DepthwiseWeights& w, size_t c, int32_t offset, size_t lanes,
 // No |sum| is larger, whatever x is; sums beyond int32 wrap, to at most 2^31.
 double MaxAccumulator(const DepthwiseWeights& w) {
   double largest_bias = 0;
-  for (size_t c = 0; w.bias != nullptr && c < w.channels; ++c) largest_bias = std::max(largest_bias, std::abs(static_cast<double>(w.bias[c])));
+  for (size_t c = 0; w.bias != nullptr && c < w.channels; ++c)
+    largest_bias = std::max(largest_bias, std::abs(static_cast<double>(w.bias[c])));
   const double taps = static_cast<double>(w.kernel_height) * static_cast<double>(w.kernel_width);
   return std::min(255.0 * 255.0 * taps + largest_bias, 2147483648.0);
 }

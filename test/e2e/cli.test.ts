@@ -78,14 +78,9 @@ test(
 test('an unknown option is wrong usage', failure, ['doctor', '--nope'], 2, /unknown option '--nope'/);
 test('an argument too many is wrong usage', failure, ['doctor', 'nope'], 2, /too many arguments/);
 test('bench alone is wrong usage', failure, ['bench'], 2, /octensor bench: .*expected one of: gemm/);
-test('bench conv names what exists', failure, ['bench', 'conv'], 2, /unknown command 'conv', expected one of: gemm/);
-test(
-  'bench model names what exists',
-  failure,
-  ['bench', 'model', 'x.onnx'],
-  2,
-  /unknown command 'model', expected one of: gemm/,
-);
+test('bench names what exists', failure, ['bench', 'warp'], 2, /unknown command 'warp', expected one of: gemm, conv, model/);
+test('bench conv: four dimensions', failure, ['bench', 'conv', '--shapes', '8x8x8x3'], 2, /--shapes.*SIZExCIN.*'8x8x8x3'/);
+test('bench conv: a window larger than its image', failure, ['bench', 'conv', '--shapes', '2x8x8x3x1'], 2, /--shapes.*inside/);
 test('a shape of two dimensions is wrong usage', failure, ['bench', 'gemm', '--shapes', '8x8'], 2, /--shapes.*MxKxN.*'8x8'/);
 test('a dimension 0 is wrong usage', failure, ['bench', 'gemm', '--shapes', '8x0x8'], 2, /--shapes.*from 1.*'0'/);
 test('matrices too large are wrong usage', failure, ['bench', 'gemm', '--shapes', '65536x65536x1'], 2, /--shapes.*2\^31/);

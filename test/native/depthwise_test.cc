@@ -106,7 +106,8 @@ std::vector<uint8_t> Expected(const Problem& p) {
           for (int kx = 0; kx < p.kernel_width; ++kx) {
             const int iy = oy * p.stride_y + ky * p.dilation_y - p.top, ix = ox * p.stride_x + kx * p.dilation_x - p.left;
             if (iy < 0 || iy >= p.height || ix < 0 || ix >= p.width) continue;
-            const uint8_t x = p.x[((static_cast<size_t>(batch) * p.height + iy) * p.width + ix) * p.channels + c / p.multiplier];
+            const uint8_t x =
+                p.x[((static_cast<size_t>(batch) * p.height + iy) * p.width + ix) * p.channels + c / p.multiplier];
             const uint8_t w = p.w[static_cast<size_t>(ky * p.kernel_width + kx) * channels + c];
             sum += static_cast<uint32_t>((Value(x, p.x_signed) - p.x_zero_point) * (Value(w, p.w_signed) - w_zero));
           }
@@ -314,8 +315,8 @@ TEST_CASE("descriptions that do not fit are refused") {
     CHECK_MESSAGE(is_refused(name, 1.5), name);
     CHECK_MESSAGE(is_refused(name, 4294967296.0), name);
   }
-  for (const char* name : {"batches", "height", "width", "depth", "channels", "groups", "outHeight", "outWidth", "kernelHeight",
-                           "kernelWidth"}) {
+  for (const char* name :
+       {"batches", "height", "width", "depth", "channels", "groups", "outHeight", "outWidth", "kernelHeight", "kernelWidth"}) {
     CHECK_MESSAGE(is_refused(name, 2147483647), name);
   }
   for (const char* name : {"padTop", "padLeft", "numerics", "xSigned", "ySigned"}) CHECK_MESSAGE(is_refused(name, -1), name);

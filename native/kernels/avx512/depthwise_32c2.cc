@@ -61,7 +61,8 @@ struct Avx512 {
 
   // Two outputs at a time fill a register of bytes.
   template <class Requant>
-  static OCTENSOR_NOINLINE void Run(const Avx512& v, const DepthwiseLine& line, size_t first, size_t count, const int32_t* sums) {
+  static OCTENSOR_NOINLINE void Run(const Avx512& v, const DepthwiseLine& line, size_t first, size_t count,
+                                    const int32_t* sums) {
     const Avx512 store = v;
     const Epilogue e = *line.epilogue;
     const Avx512Bytes to_bytes(e);
@@ -74,8 +75,7 @@ struct Avx512 {
       const int32_t* next = i + 1 < count ? sums + 32 : sums;
       const __m512i q0 = rule[0](LoadSums(sums)), q1 = rule[1](LoadSums(sums + 16));
       const __m512i q2 = rule[0](LoadSums(next)), q3 = rule[1](LoadSums(next + 16));
-      const __m512i bytes =
-          _mm512_permutexvar_epi64(order, to_bytes(_mm512_packs_epi32(q0, q1), _mm512_packs_epi32(q2, q3)));
+      const __m512i bytes = _mm512_permutexvar_epi64(order, to_bytes(_mm512_packs_epi32(q0, q1), _mm512_packs_epi32(q2, q3)));
       store.Store(y, _mm512_castsi512_si256(bytes));
       OCTENSOR_UNROLL for (int p = 0; p < kPixels; ++p) y[p] += step;
       if (i + 1 < count) store.Store(y, _mm512_extracti64x4_epi64(bytes, 1));

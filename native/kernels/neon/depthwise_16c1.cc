@@ -38,7 +38,9 @@ struct Neon {
     return {vmlal_s16(acc.low, vget_low_s16(x), vget_low_s16(weight)), vmlal_high_s16(acc.high, x, weight)};
   }
 
-  OCTENSOR_INLINE Row Load(const uint8_t* const (&p)[1]) const { return veorq_u8(LoadChannels<kPartial>(p[0], channels), flip); }
+  OCTENSOR_INLINE Row Load(const uint8_t* const (&p)[1]) const {
+    return veorq_u8(LoadChannels<kPartial>(p[0], channels), flip);
+  }
 
   template <int kRows>
   static OCTENSOR_INLINE void Interleave(const Row (&row)[1], Group (&x)[2]) {

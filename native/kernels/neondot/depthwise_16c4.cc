@@ -28,7 +28,9 @@ struct NeonDot {
   static OCTENSOR_INLINE void Pin(int8x16_t& weight) { OCTENSOR_PIN_Q(weight); }
   static OCTENSOR_INLINE int32x4_t Mac(int32x4_t acc, int8x16_t quad, int8x16_t weight) { return vdotq_s32(acc, quad, weight); }
 
-  OCTENSOR_INLINE Row Load(const uint8_t* const (&p)[1]) const { return veorq_u8(LoadChannels<kPartial>(p[0], channels), flip); }
+  OCTENSOR_INLINE Row Load(const uint8_t* const (&p)[1]) const {
+    return veorq_u8(LoadChannels<kPartial>(p[0], channels), flip);
+  }
 
   template <int kRows>
   static OCTENSOR_INLINE void Interleave(const Row (&row)[4], Group (&quad)[4]) {
