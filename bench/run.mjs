@@ -10,25 +10,40 @@ import { markdownTable } from 'markdown-table';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
+/** Where models and data sets lie that are not part of this repository. */
+export function testData() {
+  return process.env.OCTENSOR_TEST_DATA ?? join(root, '..', 'shared', 'data');
+}
+
 /**
- * Runs `octensor bench gemm` with `options`, then those of this script's own command line, which override them. The report is
- * kept as build/bench/<name>.json. Ends this process if the benchmark fails.
+ * Runs `octensor bench` with `options`. The report is kept as build/bench/<name>.json. Where the benchmark fails this process
+ * ends, unless `mayFail`: then there is no report.
  * @param {string} name
  * @param {readonly string[]} options
- * @returns {GemmReport}
  */
-export function benchGemm(name, options) {
-  const args = ['bench', 'gemm', ...options, ...process.argv.slice(2), '--json'];
-  const { status, stdout } = spawnSync(process.execPath, [join(root, 'dist', 'cli', 'index.js'), ...args], {
+export function bench(name, options, mayFail = false) {
+  const cli = join(root, 'dist', 'cli', 'index.js');
+  const { status, stdout } = spawnSync(process.execPath, [cli, 'bench', ...options, '--json'], {
     encoding: 'utf8',
     maxBuffer: 2 ** 26,
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', mayFail ? 'ignore' : 'inherit'],
   });
+  if (status !== 0 && mayFail) return undefined;
   if (status !== 0) process.exit(status ?? 1);
   const folder = join(root, 'build', 'bench');
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, `${name}.json`), stdout);
   return JSON.parse(stdout);
+}
+
+/**
+ * `octensor bench gemm` with `options`, then those of this script's own command line, which override them.
+ * @param {string} name
+ * @param {readonly string[]} options
+ * @returns {GemmReport}
+ */
+export function benchGemm(name, options) {
+  return bench(name, ['gemm', ...options, ...process.argv.slice(2)]);
 }
 
 /**

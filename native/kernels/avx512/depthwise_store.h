@@ -21,7 +21,8 @@ template <bool kPartial>
 struct Avx512Quarter {
   __mmask16 channels;
 
-  explicit OCTENSOR_INLINE Avx512Quarter(size_t count) : channels(static_cast<__mmask16>((1u << count) - 1)) {}
+  explicit OCTENSOR_INLINE Avx512Quarter(size_t count)
+      : channels(static_cast<__mmask16>(count < kMinDepthwiseChannels ? (1u << count) - 1 : 0xffff)) {}
 
   OCTENSOR_INLINE __m128i Load(const uint8_t* p) const {
     return kPartial ? _mm_maskz_loadu_epi8(channels, p) : _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
