@@ -47,7 +47,7 @@ interface Options {
 export function addBenchConv(bench: Command): void {
   bench
     .command('conv')
-    .description('single convolutions, as sessions run them: GOPS, percent of the peak measured meanwhile')
+    .description('single convolutions, as steps of a session: GOPS, percent of the peak measured meanwhile')
     .option(
       '--shapes <SIZExCINxCOUTxKERNELxSTRIDE,...>',
       'square images and windows; COUT is dw for depthwise (default: a list of common shapes)',
@@ -73,8 +73,8 @@ async function runBenchConv(options: Options): Promise<void> {
   const results: ConvResult[] = [];
   for (const [i, shape] of shapes.entries()) {
     showProgress(`${nameOf(shape)} (${i + 1} of ${shapes.length})`);
-    const { graph, feeds } = convolution(shape, type);
-    const measured = await benchmarkSessions(graph, feeds, variants, meter, repetitions);
+    const workload = { ...convolution(shape, type), timed: 'steps' } as const;
+    const measured = await benchmarkSessions(workload, variants, meter, repetitions);
     results.push(...measured.map((result) => ({ ...shape, type, ...result })));
   }
   showProgress('');

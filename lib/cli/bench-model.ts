@@ -44,7 +44,7 @@ async function runBenchModel(model: string, options: Options): Promise<void> {
   );
   const feeds = randomFeeds(graph);
   const batch = Object.values(feeds)[0]?.dims[0] ?? 1;
-  const results = await benchmarkSessions(graph, feeds, variants, new PeakMeter(), repetitions);
+  const results = await benchmarkSessions({ graph, feeds, timed: 'calls' }, variants, new PeakMeter(), repetitions);
   const cpu = cpus()[0]?.model.trim() ?? process.arch;
   if (options.json) printJson({ cpu, model, batch, ...results[0]!, results: results.map((result) => ({ ...result, batch })) });
   else printReport(cpu, batch, results);

@@ -1,5 +1,5 @@
 /**
- * How fast sessions are: whole calls of `runSync`, from JavaScript, in steady state. As in gemm-benchmark.ts all variants take
+ * How fast sessions are: `runSync`, from JavaScript, in steady state. As in gemm-benchmark.ts all variants take
  * turns, and each batch is set against the peak measured right before and right after it, the higher of the two.
  */
 import { cpuInfo } from '../cpu-info.js';
@@ -41,17 +41,23 @@ interface Prepared extends Variant {
 
 const defaultRepetitions = 31;
 
+export interface SessionWorkload {
+  readonly graph: Graph;
+  readonly feeds: Readonly<Record<string, Tensor>>;
+  /** What is timed: whole calls, or the steps in them without what brings tensors in and out. */
+  readonly timed: 'calls' | 'steps';
+}
+
 /** One result for each variant. */
 export async function benchmarkSessions(
-  graph: Graph,
-  feeds: Readonly<Record<string, Tensor>>,
+  workload: SessionWorkload,
   variants: readonly Variant[],
   meter: PeakMeter,
   repetitions = defaultRepetitions,
 ): Promise<SessionResult[]> {
   const prepared: Prepared[] = [];
   try {
-    for (const variant of variants) prepared.push(await prepare(graph, feeds, variant));
+    for (const variant of variants) prepared.push(await prepare(workload, variant));
     for (let round = 0; round < repetitions; round++) {
       for (const variant of prepared) await measure(variant, meter);
     }
@@ -61,13 +67,25 @@ export async function benchmarkSessions(
   }
 }
 
-async function prepare(graph: Graph, feeds: Readonly<Record<string, Tensor>>, variant: Variant): Promise<Prepared> {
+async function prepare({ graph, feeds, timed }: SessionWorkload, variant: Variant): Promise<Prepared> {
   const session = await InferenceSession.create(graph, { backend: 'native', ...variant });
   session.runSync(feeds, { profile: true });
   const macs = session.lastProfile().reduce((sum, entry) => sum + entry.macs, 0);
-  const time = timerOf(() => session.runSync(feeds));
+  const time = timed === 'calls' ? timerOf(() => session.runSync(feeds)) : stepTimerOf(session, feeds);
   const { calls } = await calibrate(time);
   return { ...variant, session, macs, time, calls, seconds: [], percents: [] };
+}
+
+function stepTimerOf(session: InferenceSession, feeds: Readonly<Record<string, Tensor>>): TimeCalls {
+  const outputs = session.runSync(feeds);
+  return (calls) => {
+    let microseconds = 0;
+    for (let i = 0; i < calls; i++) {
+      session.runSync(feeds, { profile: true, outputs });
+      microseconds += session.lastProfile().reduce((sum, entry) => sum + entry.microseconds, 0);
+    }
+    return microseconds / 1e6;
+  };
 }
 
 async function measure(variant: Prepared, meter: PeakMeter): Promise<void> {

@@ -29,8 +29,27 @@ struct Float {
 struct Uint8 {
   using Element = uint8_t;
   using Weight = float;
+  static constexpr size_t kTerms = 2;  // the products with the weights of the upper and of the lower row
+
+  static uint8_t Round(float x) { return static_cast<uint8_t>(static_cast<int32_t>(x + 0.5f)); }
+  template <size_t kSize>
+  static void BlendRows(const uint8_t* top, const uint8_t* bottom, float top_weight, float bottom_weight,
+                        float (&blended)[kTerms][kSize], size_t n) {
+    for (size_t k = 0; k < n; ++k) {
+      blended[0][k] = static_cast<float>(top[k]) * top_weight;
+      blended[1][k] = static_cast<float>(bottom[k]) * bottom_weight;
+    }
+  }
+  template <size_t kSize>
+  static void BlendColumns(const float (&blended)[kTerms][kSize], size_t left, size_t right, float left_weight,
+                           float right_weight, uint8_t* __restrict y, size_t n) {
+    const float *a = blended[0] + left, *b = blended[1] + left, *c = blended[0] + right, *d = blended[1] + right;
+    for (size_t k = 0; k < n; ++k) {
+      y[k] = Round(a[k] * left_weight + b[k] * left_weight + c[k] * right_weight + d[k] * right_weight);
+    }
+  }
   static uint8_t Combine(uint8_t a, uint8_t b, uint8_t c, uint8_t d, float top, float bottom, float left, float right) {
-    return static_cast<uint8_t>(static_cast<int32_t>(Float::Combine(a, b, c, d, top, bottom, left, right) + 0.5f));
+    return Round(Float::Combine(a, b, c, d, top, bottom, left, right));
   }
 };
 
@@ -38,6 +57,19 @@ struct Uint8 {
 struct Int8 {
   using Element = int8_t;
   using Weight = int32_t;
+  static constexpr size_t kTerms = 1;  // integer sums may be taken in any order
+
+  template <size_t kSize>
+  static void BlendRows(const int8_t* top, const int8_t* bottom, int32_t top_weight, int32_t bottom_weight,
+                        int32_t (&blended)[kTerms][kSize], size_t n) {
+    for (size_t k = 0; k < n; ++k) blended[0][k] = Blend(top[k], bottom[k], top_weight, bottom_weight);
+  }
+  template <size_t kSize>
+  static void BlendColumns(const int32_t (&blended)[kTerms][kSize], size_t left, size_t right, int32_t left_weight,
+                           int32_t right_weight, int8_t* __restrict y, size_t n) {
+    const int32_t *from = blended[0] + left, *to = blended[0] + right;
+    for (size_t k = 0; k < n; ++k) y[k] = Round(Blend(from[k], to[k], left_weight, right_weight));
+  }
   static int32_t Blend(int32_t x, int32_t z, int32_t x_weight, int32_t z_weight) {
     return static_cast<int32_t>(static_cast<uint32_t>(x * x_weight) + static_cast<uint32_t>(z * z_weight));
   }
@@ -68,7 +100,7 @@ class BilinearStep : public Step {
       const Element* bottom = image + rows_.upper[i] * l.width * l.channels;
       Element* y = memory.Out<Element>(l.y) + (n * l.out_height + i) * l.out_width * l.channels;
       for (size_t j = 0; j < l.out_width;) {
-        if constexpr (std::is_same_v<Type, Int8>) {
+        if constexpr (sizeof(Element) == 1) {
           const Segment segment = SegmentFrom(j);
           if (segment.end > j) {
             InterpolateBlended(top, bottom, y, i, j, segment);
@@ -102,29 +134,18 @@ class BilinearStep : public Step {
     return segment;
   }
 
-  // Integer sums may be taken in any order: first between the two rows, once for all the columns that need it.
+  // What does not depend on the output's column is computed once for all columns that need it.
   void InterpolateBlended(const Element* top, const Element* bottom, Element* y, size_t i, size_t begin,
                           const Segment& segment) const {
     const size_t channels = layout_.channels, start = segment.first * channels;
-    int32_t blended[kBlended];
-    BlendRows(top + start, bottom + start, rows_.lower_weight[i], rows_.upper_weight[i], blended,
-              (segment.last - segment.first + 1) * channels);
+    Weight blended[Type::kTerms][kBlended];
+    Type::BlendRows(top + start, bottom + start, rows_.lower_weight[i], rows_.upper_weight[i], blended,
+                    (segment.last - segment.first + 1) * channels);
     for (size_t j = begin; j < segment.end; ++j) {
-      const int32_t* left = blended + (columns_.lower[j] - segment.first) * channels;
-      const int32_t* right = blended + (columns_.upper[j] - segment.first) * channels;
-      BlendColumns(left, right, columns_.lower_weight[j], columns_.upper_weight[j], y + j * channels, channels);
+      const size_t left = (columns_.lower[j] - segment.first) * channels,
+                   right = (columns_.upper[j] - segment.first) * channels;
+      Type::BlendColumns(blended, left, right, columns_.lower_weight[j], columns_.upper_weight[j], y + j * channels, channels);
     }
-  }
-
-  static void BlendRows(const Element* top, const Element* bottom, int32_t top_weight, int32_t bottom_weight,
-                        int32_t* __restrict blended, size_t n) {
-    for (size_t k = 0; k < n; ++k) blended[k] = Int8::Blend(top[k], bottom[k], top_weight, bottom_weight);
-  }
-
-  static void BlendColumns(const int32_t* left, const int32_t* right, int32_t left_weight, int32_t right_weight,
-                           Element* __restrict y, size_t n) {
-    for (size_t k = 0; k < n; ++k)
-      y[k] = static_cast<Element>(Int8::Round(Int8::Blend(left[k], right[k], left_weight, right_weight)));
   }
 
   void Interpolate(const Element* a, const Element* b, const Element* c, const Element* d, Element* __restrict y, size_t i,
