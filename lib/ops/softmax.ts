@@ -3,8 +3,8 @@
  *
  * Fixed point (TFLite's reference kernels), for int8 and uint8, to 8 or 16 bits, where the output has scale 1 / 2^bits and
  * the lowest integer as zero point: differences to the largest x in Q5.26, gemmlowp's exponential, their sum in Q12.19, its
- * reciprocal, and the products rounded. `onnx`: float64 exponentials of the differences, the quotients rounded to float32, quantized
- * half to even.
+ * reciprocal, and the products rounded. `onnx`: float64 exponentials of the differences, the quotients rounded to float32,
+ * quantized half to even.
  */
 import { quantizedRanges } from '../quant/qparams.js';
 import type { DataType } from '../tensor.js';

@@ -47,18 +47,21 @@ struct TileShape {
 };
 
 constexpr size_t kMaxMr = 16;
+constexpr size_t kMaxTiles = 32;
 constexpr size_t kMaxNr = 64;
 constexpr size_t kMaxReadPast = 16;  // elements
 
-// One call of a kernel: `rows` rows of C (at most the shape's mr) times `n` columns, which start at a panel's edge.
+// One call of a kernel: `tiles` tiles below each other of `rows` rows of C (at most the shape's mr) times `n` columns, which
+// start at a panel's edge.
 //   C[i][j] = epilogue(init[j] + row_term[i] * column_term[j]
 //                      + sum over taps t and k of (a[i][tap_offsets[t] + k] ^ a_flip) * b[t][k][j])   modulo 2^32
 struct GemmTile {
-  size_t rows;
+  size_t tiles;  // 1 to the kernel's max_tiles
+  size_t rows;   // of each
   size_t taps;
   size_t k;  // of one tap
   size_t n;
-  // `rows` pointers to bytes (ADomain kU8, kS8) or int16 (kS16), of which each tap reads K from its offset on, which counts
+  // A pointer for each row of all tiles, to bytes (ADomain kU8, kS8) or int16 (kS16), of which each tap reads K from its offset on, which counts
   // elements. A plain matrix has one tap, at 0.
   const void* const* a;
   const ptrdiff_t* tap_offsets;
@@ -68,9 +71,9 @@ struct GemmTile {
   size_t b_panel_bytes;        // from one panel to the next
   size_t panel_columns;        // the nr of one of the kernel's shapes
   const int32_t* init;         // like Epilogue's arrays, but already offset to the tile's first column
-  const int32_t* row_term;     // null, or one per row
-  const int32_t* column_term;  // with row_term: one per column, offset and padded like init
-  void* c;                     // the tile's first element
+  const int32_t* row_term;     // null, or one per row of all tiles
+  const int32_t* column_term;  // with row_term: one per column, offset and padded like init; null where all are 1
+  void* c;                     // the first tile's first element
   size_t c_stride_bytes;
   size_t n0;  // the tile's first column: index into Epilogue's arrays
   const Epilogue* epilogue;
@@ -92,10 +95,12 @@ struct GemmKernel {
   int32_t (*sum_row)(const uint8_t* a, size_t k, uint8_t flip);
   // kS16, else null: k bytes, int8 or uint8, to int16.
   void (*widen_row)(const uint8_t* a, size_t k, bool is_signed, int16_t* wide);
-  // The same over all taps of each of a tile's rows, to `sums`, which has room for kMaxMr; null where sum_row has to do.
+  // The same over all taps of each row of all tiles, to `sums`, which has room for 3 more; null where sum_row has to do.
   void (*sum_rows)(const GemmTile& tile, int32_t* sums);
   // Taller tiles on narrower panels, for matrices that have few columns or leave a narrow last panel; unused ones are {0, 0}.
   TileShape narrow[2];
+  uint8_t max_tiles;         // in one call
+  bool takes_uniform_terms;  // GemmTile::column_term may be null beside row_term
 };
 
 // Runs `rounds` rounds of the ISA's multiply-accumulate instruction on registers only, and returns how many 8-bit

@@ -13,6 +13,9 @@ constexpr uint8_t kFlip = 0x80;
 // still there for those rows. (On Zen 4 anything from 64 to 512 KiB is within 1 %.)
 constexpr size_t kBlockBytes = size_t{256} << 10;
 
+// Rows of A that one call of a kernel goes through again for each panel: half of a level-1 cache.
+constexpr size_t kCallBytes = size_t{16} << 10;
+
 // Work that is worth a hand-over to another thread (a quarter of a microsecond of VNNI), in multiply-accumulates.
 constexpr size_t kMinItemMacs = size_t{1} << 16;
 
@@ -76,24 +79,14 @@ struct Call {
 // Where part `i` of `parts` begins when `count` things are cut as equally as can be.
 size_t Cut(size_t count, size_t i, size_t parts) { return count * i / parts; }
 
-// Cut(count, i, parts) for one i after the other, without divisions.
-class Cuts {
- public:
-  Cuts(size_t count, size_t first, size_t parts)
-      : parts_(parts), quotient_(count / parts), rest_(count % parts), value_(Cut(count, first, parts)) {
-    error_ = rest_ * first % parts;
-  }
-  size_t value() const { return value_; }
-  void Advance() {
-    value_ += quotient_;
-    error_ += rest_;
-    if (error_ < parts_) return;
-    error_ -= parts_;
-    ++value_;
-  }
+// M in tiles of nearly equal height, the higher ones first.
+struct RowTiles {
+  size_t height, higher;  // tiles below `higher` have one row more
 
- private:
-  size_t parts_, quotient_, rest_, value_, error_;
+  RowTiles(size_t rows, size_t tiles) : height(rows / tiles), higher(rows % tiles) {}
+  size_t Row(size_t tile) const { return tile * height + std::min(tile, higher); }
+  // How many of the tiles from `first` to before `end` are as high as the first.
+  size_t AlikeFrom(size_t first, size_t end) const { return (first < higher ? std::min(higher, end) : end) - first; }
 };
 
 // Walks over the rows of A.
@@ -168,17 +161,32 @@ void PrepareRows(const GemmJob& job, size_t count, size_t worker, RowCursor* cur
   }
 }
 
-// Of each of the tile's rows, what B's zero points are multiplied by: the sum over all taps.
-void SumRows(const GemmKernel& kernel, const GemmTile& tile, int32_t* sums) {
-  if (kernel.sum_rows != nullptr) return kernel.sum_rows(tile, sums);
-  for (size_t i = 0; i < tile.rows; ++i) {
-    uint32_t sum = 0;
-    for (size_t t = 0; t < tile.taps; ++t) {
-      const uint8_t* row = static_cast<const uint8_t*>(tile.a[i]) + tile.tap_offsets[t];
-      sum += static_cast<uint32_t>(kernel.sum_row(row, tile.k, tile.a_flip));
+// Of each row of the tiles, what B's zero points are multiplied by: the sum over all taps; times the zero point, where it is one
+// for all columns.
+void FillRowTerms(const GemmKernel& kernel, const GemmTile& tile, int32_t uniform, int32_t* terms) {
+  const size_t rows = tile.tiles * tile.rows;
+  if (kernel.sum_rows != nullptr) {
+    kernel.sum_rows(tile, terms);
+  } else {
+    for (size_t i = 0; i < rows; ++i) {
+      uint32_t sum = 0;
+      for (size_t t = 0; t < tile.taps; ++t) {
+        const uint8_t* row = static_cast<const uint8_t*>(tile.a[i]) + tile.tap_offsets[t];
+        sum += static_cast<uint32_t>(kernel.sum_row(row, tile.k, tile.a_flip));
+      }
+      terms[i] = static_cast<int32_t>(sum);
     }
-    sums[i] = static_cast<int32_t>(sum);
   }
+  if (tile.column_term != nullptr) return;
+  for (size_t i = 0; i < rows; ++i) {
+    terms[i] = static_cast<int32_t>(static_cast<uint32_t>(terms[i]) * static_cast<uint32_t>(uniform));
+  }
+}
+
+// How many tiles of A one call takes: their rows stay in the level-1 cache while panel after panel goes by.
+size_t TilesPerCall(const PackedMatrix& b) {
+  const size_t tile_bytes = b.shape.mr * b.taps * b.k;
+  return std::clamp<size_t>(kCallBytes / tile_bytes, 1, std::min<size_t>(b.kernel->max_tiles, kMaxTiles));
 }
 
 void RunItem(void* context, size_t item, size_t worker) {
@@ -193,8 +201,9 @@ void RunItem(void* context, size_t item, size_t worker) {
   const size_t end_tile = Cut(call.row_tiles, row_part + 1, call.row_parts);
   const size_t n0 = first_panel * b.shape.nr;
 
-  const void* rows[kMaxMr];
-  int32_t row_terms[kMaxMr];
+  const void* rows[kMaxMr * kMaxTiles];
+  int32_t row_terms[kMaxMr * kMaxTiles + 3];
+  const size_t max_tiles = TilesPerCall(b);
   GemmTile tile;
   tile.taps = b.taps;
   tile.k = b.k;
@@ -207,24 +216,25 @@ void RunItem(void* context, size_t item, size_t worker) {
   tile.b_panel_bytes = b.panel_bytes;
   tile.panel_columns = b.shape.nr;
   tile.init = columns.init + n0;
-  tile.row_term = columns.column_term != nullptr ? row_terms : nullptr;
+  tile.row_term = b.has_zero_point ? row_terms : nullptr;
   tile.column_term = columns.column_term != nullptr ? columns.column_term + n0 : nullptr;
   tile.c_stride_bytes = job.c_stride_bytes;
   tile.n0 = n0;
   tile.epilogue = &columns.epilogue;
 
-  Cuts cuts(job.m, first_tile, call.row_tiles);
-  RowCursor cursor(job.grid, cuts.value());
-  for (size_t t = first_tile; t < end_tile; ++t) {
-    const size_t row = cuts.value();
-    cuts.Advance();
-    tile.rows = cuts.value() - row;
-    PrepareRows(job, tile.rows, worker, &cursor, rows);
-    if (columns.column_term != nullptr) SumRows(*b.kernel, tile, row_terms);
+  const RowTiles tiles(job.m, call.row_tiles);
+  RowCursor cursor(job.grid, tiles.Row(first_tile));
+  for (size_t t = first_tile; t < end_tile; t += tile.tiles) {
+    const size_t row = tiles.Row(t);
+    tile.rows = tiles.Row(t + 1) - row;
+    tile.tiles = std::min(tiles.AlikeFrom(t, end_tile), max_tiles);
+    const size_t count = tile.tiles * tile.rows;
+    PrepareRows(job, count, worker, &cursor, rows);
+    if (b.has_zero_point) FillRowTerms(*b.kernel, tile, columns.uniform_column_term, row_terms);
     uint8_t* c = job.c + row * job.c_stride_bytes + n0 * job.element_bytes;
     tile.c = c;
     b.kernel->run(tile);
-    if (job.finish != nullptr) job.finish(job.finish_context, c, row, tile.rows, n0, tile.n);
+    if (job.finish != nullptr) job.finish(job.finish_context, c, row, count, n0, tile.n);
   }
 }
 
@@ -247,6 +257,10 @@ void PrepareColumns(const PackedMatrix& b, const GemmInputs& inputs, const Outpu
   FillColumns(b, inputs.bias, static_cast<uint32_t>(za), padded, init, column_term);
   columns->init = init;
   columns->column_term = b.has_zero_point ? column_term : nullptr;
+  if (b.has_zero_point && b.kernel->takes_uniform_terms && std::equal(column_term + 1, column_term + b.n, column_term)) {
+    columns->column_term = nullptr;
+    columns->uniform_column_term = column_term[0];
+  }
   columns->epilogue = MakeEpilogue(output);
   PrepareRequant(output.scales, b.n, padded, MaxAccumulator(b, inputs.bias), init + 2 * padded, init + 3 * padded,
                  &columns->epilogue);

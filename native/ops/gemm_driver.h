@@ -24,7 +24,8 @@ struct OutputStage {
 // Everything that depends on columns only, as kernels read it.
 struct GemmColumns {
   const int32_t* init;
-  const int32_t* column_term;  // null where B has no zero point
+  const int32_t* column_term;   // null where B has no zero point, or one for all columns:
+  int32_t uniform_column_term;  // this one
   uint8_t a_flip;
   Epilogue epilogue;
 };

@@ -9,34 +9,95 @@ namespace {
 
 constexpr uint8_t kFlip = 0x80;
 
+constexpr size_t kRun = 1024;  // elements of a column that are converted at a time; a multiple of every kr
+
+// `count` groups of kBytes each that stand side by side, to their places in a panel.
+template <size_t kBytes>
+void ScatterGroups(const char* run, size_t count, size_t stride_bytes, char* panel) {
+  for (size_t i = 0; i < count; ++i) std::memcpy(panel + i * stride_bytes, run + i * kBytes, kBytes);
+}
+
+void ScatterGroups(const char* run, size_t count, size_t group_bytes, size_t stride_bytes, char* panel) {
+  switch (group_bytes) {  // where the size is known each is one move
+    case 2:
+      return ScatterGroups<2>(run, count, stride_bytes, panel);
+    case 4:
+      return ScatterGroups<4>(run, count, stride_bytes, panel);
+    case 8:
+      return ScatterGroups<8>(run, count, stride_bytes, panel);
+    default:
+      for (size_t i = 0; i < count; ++i) std::memcpy(panel + i * stride_bytes, run + i * group_bytes, group_bytes);
+  }
+}
+
+// Of the columns of one panel.
+struct PanelSums {
+  uint32_t sum[kMaxNr] = {};
+  uint64_t magnitude[kMaxNr] = {};
+};
+
+// The rows of one tap of row-major B, of which each has an element for every column. `stride` is from one group of kr rows to
+// the next.
+template <typename Element, typename Value>
+void WriteRows(const MatrixView& b, const uint8_t* row, size_t kr, size_t stride, size_t n0, size_t columns,
+               const int32_t* zero_points, Value value, Element* panel, PanelSums* sums) {
+  for (size_t k = 0; k < b.k; ++k, row += b.n) {
+    Element* group = panel + k / kr * stride + k % kr;
+    for (size_t j = 0; j < columns; ++j) {
+      const Element element = value(row[j], n0 + j);
+      group[j * kr] = element;
+      sums->sum[j] += static_cast<uint32_t>(int32_t{element});
+      sums->magnitude[j] += static_cast<uint32_t>(std::abs(element - zero_points[n0 + j]));
+    }
+  }
+}
+
+// One tap of a column of transposed B, whose elements stand side by side: they are converted and added up in whole vectors.
+template <typename Element, typename Value>
+void WriteColumn(const uint8_t* column, size_t k, size_t kr, size_t stride, size_t n, int32_t zero_point, Value value,
+                 Element* panel, uint32_t* sum, uint64_t* magnitude) {
+  for (size_t k0 = 0; k0 < k; k0 += kRun) {
+    const size_t count = std::min(kRun, k - k0), padded = RoundUp(count, kr);
+    Element run[kRun];
+    uint32_t run_sum = 0, run_magnitude = 0;
+    for (size_t i = 0; i < count; ++i) {
+      const Element element = value(column[k0 + i], n);
+      run[i] = element;
+      run_sum += static_cast<uint32_t>(int32_t{element});
+      run_magnitude += static_cast<uint32_t>(std::abs(element - zero_point));
+    }
+    std::fill(run + count, run + padded, Element{0});
+    *sum += run_sum;
+    *magnitude += run_magnitude;
+    ScatterGroups(reinterpret_cast<const char*>(run), padded / kr, kr * sizeof(Element), stride * sizeof(Element),
+                  reinterpret_cast<char*>(panel + k0 / kr * stride));
+  }
+}
+
 // Writes the panels of `b` and its column sums. Element is what the kernel's BDomain stores; `value(byte, column)` makes it.
 // The panels are zero already: so is the padding.
 template <typename Element, typename Value>
 void WritePanels(const MatrixView& b, PackedMatrix* packed, Value value) {
   const GemmKernel& kernel = *packed->kernel;
   const size_t kr = kernel.kr, k_padded = RoundUp(b.k, kr);
-  const size_t column_stride = b.transposed ? b.taps * b.k : 1, k_stride = b.transposed ? 1 : b.n;
-  auto* sums = static_cast<int32_t*>(packed->column_sums.data());
   const auto* zero_points = static_cast<const int32_t*>(packed->zero_points.data());
   auto* panel = static_cast<Element*>(packed->panels.data());
   for (size_t n0 = 0; n0 < b.n; n0 += packed->shape.nr) {
     const size_t columns = std::min<size_t>(packed->shape.nr, b.n - n0), width = RoundUp(columns, kernel.nr_step);
-    const uint8_t* row = b.data + n0 * column_stride;
-    uint32_t sum[kMaxNr] = {};
-    uint64_t magnitude[kMaxNr] = {};
+    PanelSums sums;
     for (size_t t = 0; t < b.taps; ++t, panel += k_padded * width) {
-      for (size_t k = 0; k < b.k; ++k, row += k_stride) {
-        Element* group = panel + k / kr * width * kr + k % kr;
-        for (size_t j = 0; j < columns; ++j) {
-          const Element element = value(row[j * column_stride], n0 + j);
-          group[j * kr] = element;
-          sum[j] += static_cast<uint32_t>(int32_t{element});
-          magnitude[j] += static_cast<uint32_t>(std::abs(element - zero_points[n0 + j]));
-        }
+      if (!b.transposed) {
+        WriteRows(b, b.data + t * b.k * b.n + n0, kr, width * kr, n0, columns, zero_points, value, panel, &sums);
+        continue;
+      }
+      for (size_t j = 0; j < columns; ++j) {
+        const size_t n = n0 + j;
+        WriteColumn(b.data + (n * b.taps + t) * b.k, b.k, kr, width * kr, n, zero_points[n], value, panel + j * kr,
+                    &sums.sum[j], &sums.magnitude[j]);
       }
     }
-    for (size_t j = 0; j < columns; ++j) sums[n0 + j] = static_cast<int32_t>(sum[j]);
-    packed->max_magnitude = std::max(packed->max_magnitude, *std::max_element(magnitude, magnitude + columns));
+    std::memcpy(static_cast<int32_t*>(packed->column_sums.data()) + n0, sums.sum, columns * sizeof(int32_t));
+    packed->max_magnitude = std::max(packed->max_magnitude, *std::max_element(sums.magnitude, sums.magnitude + columns));
   }
 }
 

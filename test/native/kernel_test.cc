@@ -167,6 +167,7 @@ bool CheckTile(const GemmKernel& kernel, size_t rows, size_t n, size_t k, TileOp
       }
     }
     GemmTile tile = {};
+    tile.tiles = 1;
     tile.rows = rows, tile.k = k, tile.n = n;
     tile.taps = taps;
     tile.tap_offsets = offsets.data();

@@ -1,6 +1,6 @@
 /**
- * Any operator on one 8-bit tensor, element by element, is a table of the 256 results, which the reference itself computes: equal
- * by construction. So is an operator on two of them, of which one is a constant of one element.
+ * Any operator on one 8-bit tensor, element by element, is a table of the 256 results, which the reference itself computes:
+ * equal by construction. So is an operator on two of them, of which one is a constant of one element.
  */
 import { OctensorError } from '../../errors.js';
 import type { Operand } from '../../ops/op.js';

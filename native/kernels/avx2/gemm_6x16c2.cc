@@ -50,6 +50,8 @@ const GemmKernel kGemm_6x16c2_avx2 = {"octensor_gemm_s16s16_6x16c2__avx2",
                                       nullptr,
                                       WidenRow,
                                       nullptr,
-                                      {}};
+                                      {},
+                                       1,
+                                       false};
 
 }  // namespace octensor

@@ -114,40 +114,42 @@ OCTENSOR_INLINE void StoreRow(uint8_t* c, __m512i bytes, size_t columns) {
   if (columns < size_t{16} * NV) return _mm512_mask_storeu_epi8(c, (__mmask64{1} << columns) - 1, bytes);
   if (NV == 1) _mm_storeu_si128(reinterpret_cast<__m128i*>(c), _mm512_castsi512_si128(bytes));
   if (NV == 2) _mm256_storeu_si256(reinterpret_cast<__m256i*>(c), _mm512_castsi512_si256(bytes));
-  if (NV == 3) _mm512_mask_storeu_epi8(c, (__mmask64{1} << 48) - 1, bytes);
+  if (NV == 3) {  // two plain stores: a masked one takes several times as long
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(c), _mm512_castsi512_si256(bytes));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(c + 32), _mm512_extracti32x4_epi32(bytes, 2));
+  }
   if (NV == 4) _mm512_storeu_si512(c, bytes);
 }
+
+// How 16-bit values become the output's bytes.
+enum class Bytes {
+  kInt8,    // all of int8: packed as such, without the detour by uint8
+  kUint8,   // all of uint8
+  kBounded  // clamped to less, then flipped if it is int8
+};
 
 // Four vectors of 16 int32 at a time become 64 bytes: saturating packs interleave 128-bit lanes, one permute puts them back.
 //   packs_epi32(q0, q1), packs_epi32(q2, q3), packus: lane l holds q0[4l..4l+3] q1[..] q2[..] q3[..]
 // They are one row of three or four vectors, or two rows of two, or four of one.
-template <class Requant, int MR, int NV>
-OCTENSOR_INLINE void StoreQuantized(__m512i (&acc)[MR][NV], const GemmTile& tile, size_t j, size_t columns) {
+template <Bytes kBytes, int MR, int NV>
+OCTENSOR_INLINE void PackAndStore(const __m512i (&q)[MR][NV], const GemmTile& tile, uint8_t* c, size_t columns) {
   constexpr int kSlots = NV == 3 ? 4 : NV;  // of a row
   const Epilogue& e = *tile.epilogue;
-  // Column by column, so that the constants of only one vector are live beside the accumulators.
-  OCTENSOR_UNROLL for (int v = 0; v < NV; ++v) {
-    const Requant requant(e, tile.n0 + j + 16 * v);
-    OCTENSOR_UNROLL for (int i = 0; i < MR; ++i) acc[i][v] = requant(acc[i][v]);
-  }
-  const bool is_plain_int8 = e.output_flip != 0 && e.lo == 0 && e.hi == 255;  // packed as such, without the detour by uint8
-  const bool clamps_or_flips = !is_plain_int8 && (e.output_flip != 0 || e.lo != 0 || e.hi != 255);
-  const __m512i zero_point = _mm512_set1_epi16(static_cast<int16_t>(is_plain_int8 ? e.zero_point - 128 : e.zero_point));
+  const __m512i zero_point = _mm512_set1_epi16(static_cast<int16_t>(kBytes == Bytes::kInt8 ? e.zero_point - 128 : e.zero_point));
   const __m512i lo = _mm512_set1_epi8(static_cast<char>(e.lo));
   const __m512i hi = _mm512_set1_epi8(static_cast<char>(e.hi));
   const __m512i flip = _mm512_set1_epi8(static_cast<char>(e.output_flip));
   const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-  uint8_t* c = static_cast<uint8_t*>(tile.c) + j;
   OCTENSOR_UNROLL for (int first = 0; first < MR; first += 4 / kSlots) {
-    __m512i q[4];
+    __m512i four[4];
     OCTENSOR_UNROLL for (int u = 0; u < 4; ++u) {
       const int row = first + u / kSlots, v = u % kSlots;
-      q[u] = row < MR && v < NV ? acc[row < MR ? row : 0][v < NV ? v : 0] : _mm512_setzero_si512();
+      four[u] = q[row < MR ? row : first][v < NV ? v : 0];  // what is not there is not stored either
     }
-    const __m512i low = _mm512_adds_epi16(_mm512_packs_epi32(q[0], q[1]), zero_point);
-    const __m512i high = _mm512_adds_epi16(_mm512_packs_epi32(q[2], q[3]), zero_point);
-    __m512i bytes = is_plain_int8 ? _mm512_packs_epi16(low, high) : _mm512_packus_epi16(low, high);
-    if (clamps_or_flips) bytes = _mm512_xor_si512(_mm512_min_epu8(_mm512_max_epu8(bytes, lo), hi), flip);
+    const __m512i low = _mm512_adds_epi16(_mm512_packs_epi32(four[0], four[1]), zero_point);
+    const __m512i high = _mm512_adds_epi16(_mm512_packs_epi32(four[2], four[3]), zero_point);
+    __m512i bytes = kBytes == Bytes::kInt8 ? _mm512_packs_epi16(low, high) : _mm512_packus_epi16(low, high);
+    if (kBytes == Bytes::kBounded) bytes = _mm512_xor_si512(_mm512_min_epu8(_mm512_max_epu8(bytes, lo), hi), flip);
     bytes = _mm512_permutexvar_epi32(order, bytes);
     StoreRow<NV>(c + first * tile.c_stride_bytes, bytes, columns);
     if (NV == 2 && first + 1 < MR) {
@@ -164,10 +166,23 @@ OCTENSOR_INLINE void StoreQuantized(__m512i (&acc)[MR][NV], const GemmTile& tile
   }
 }
 
+template <class Requant, int MR, int NV>
+OCTENSOR_INLINE void StoreQuantized(__m512i (&acc)[MR][NV], const GemmTile& tile, uint8_t* c, size_t j, size_t columns) {
+  const Epilogue& e = *tile.epilogue;
+  // Column by column, so that the constants of only one vector are live beside the accumulators.
+  OCTENSOR_UNROLL for (int v = 0; v < NV; ++v) {
+    const Requant requant(e, tile.n0 + j + 16 * v);
+    OCTENSOR_UNROLL for (int i = 0; i < MR; ++i) acc[i][v] = requant(acc[i][v]);
+  }
+  if (e.lo != 0 || e.hi != 255) return PackAndStore<Bytes::kBounded>(acc, tile, c + j, columns);
+  if (e.output_flip != 0) return PackAndStore<Bytes::kInt8>(acc, tile, c + j, columns);
+  PackAndStore<Bytes::kUint8>(acc, tile, c + j, columns);
+}
+
 // Int32 sums as they are, or times a float scale.
 template <int MR, int NV, bool kFloat>
-OCTENSOR_INLINE void StoreWide(const __m512i (&acc)[MR][NV], const GemmTile& tile, size_t j, size_t columns) {
-  char* c = static_cast<char*>(tile.c) + j * sizeof(int32_t);
+OCTENSOR_INLINE void StoreWide(const __m512i (&acc)[MR][NV], const GemmTile& tile, uint8_t* c, size_t j, size_t columns) {
+  c += j * sizeof(int32_t);
   OCTENSOR_UNROLL for (int v = 0; v < NV; ++v) {
     const size_t left = columns > size_t{16} * v ? columns - 16 * v : 0;
     const __mmask16 mask = left >= 16 ? 0xffff : static_cast<__mmask16>((1u << left) - 1);
@@ -179,25 +194,41 @@ OCTENSOR_INLINE void StoreWide(const __m512i (&acc)[MR][NV], const GemmTile& til
   }
 }
 
-// Stores the accumulators of MR rows and NV * 16 columns, the tile's columns from j on; those at or past tile.n are dropped.
+// The rare rules need registers of their own; here they take none from the loops before the store.
 template <int MR, int NV>
-OCTENSOR_INLINE void StoreTile(__m512i (&acc)[MR][NV], const GemmTile& tile, size_t j) {
+OCTENSOR_NOINLINE void StoreGeneral(const __m512i (&sums)[MR][NV], const GemmTile& tile, uint8_t* c, size_t j,
+                                    size_t columns) {
+  __m512i acc[MR][NV];
+  for (int i = 0; i < MR; ++i) {
+    for (int v = 0; v < NV; ++v) acc[i][v] = sums[i][v];
+  }
+  if (tile.epilogue->numerics == Numerics::kTflite) return StoreQuantized<GeneralRequant<true>>(acc, tile, c, j, columns);
+  StoreQuantized<GeneralRequant<false>>(acc, tile, c, j, columns);
+}
+
+// Stores the accumulators of MR rows and NV * 16 columns, the tile's columns from j on; those at or past tile.n are dropped. `c`
+// is the first of the rows.
+template <int MR, int NV>
+OCTENSOR_INLINE void StoreTile(__m512i (&acc)[MR][NV], const GemmTile& tile, uint8_t* c, size_t j) {
   static_assert(NV >= 1 && NV <= 4, "StoreQuantized packs up to four vectors at a time");
   const Epilogue& e = *tile.epilogue;
   const size_t columns = tile.n - j < size_t{16} * NV ? tile.n - j : size_t{16} * NV;
   switch (e.kind) {
     case OutputKind::kInt32:
-      return StoreWide<MR, NV, false>(acc, tile, j, columns);
+      return StoreWide<MR, NV, false>(acc, tile, c, j, columns);
     case OutputKind::kFloat32:
-      return StoreWide<MR, NV, true>(acc, tile, j, columns);
+      return StoreWide<MR, NV, true>(acc, tile, c, j, columns);
     case OutputKind::kQuantized:
-      if (e.numerics == Numerics::kOnnx) return StoreQuantized<OnnxRequant>(acc, tile, j, columns);
-      if (e.numerics == Numerics::kTflite) {
-        return e.general_fixed_point ? StoreQuantized<GeneralRequant<true>>(acc, tile, j, columns)
-                                     : StoreQuantized<FixedRequant<true>>(acc, tile, j, columns);
+      if (e.numerics == Numerics::kOnnx) return StoreQuantized<OnnxRequant>(acc, tile, c, j, columns);
+      if (e.general_fixed_point) {
+        __m512i sums[MR][NV];  // of which somebody else may have the address
+        OCTENSOR_UNROLL for (int i = 0; i < MR; ++i) {
+          OCTENSOR_UNROLL for (int v = 0; v < NV; ++v) sums[i][v] = acc[i][v];
+        }
+        return StoreGeneral<MR, NV>(sums, tile, c, j, columns);
       }
-      return e.general_fixed_point ? StoreQuantized<GeneralRequant<false>>(acc, tile, j, columns)
-                                   : StoreQuantized<FixedRequant<false>>(acc, tile, j, columns);
+      if (e.numerics == Numerics::kTflite) return StoreQuantized<FixedRequant<true>>(acc, tile, c, j, columns);
+      return StoreQuantized<FixedRequant<false>>(acc, tile, c, j, columns);
   }
 }
 

@@ -23,7 +23,7 @@ struct Avx512 {
 
   template <int MR, int NV>
   static OCTENSOR_INLINE void Store(Sum (&acc)[MR][NV], const GemmTile& tile, size_t j) {
-    StoreTile(acc, tile, j);
+    StoreTile(acc, tile, static_cast<uint8_t*>(tile.c), j);
   }
 };
 
@@ -51,6 +51,8 @@ const GemmKernel kGemm_12x32c2_avx512 = {"octensor_gemm_s16s16_12x32c2__avx512",
                                          nullptr,
                                          WidenRow,
                                          nullptr,
-                                         {}};
+                                         {},
+                                       1,
+                                       false};
 
 }  // namespace octensor

@@ -74,25 +74,31 @@ OCTENSOR_INLINE void AccumulateTaps(const GemmTile& tile, const uint8_t* const (
   }
 }
 
-// One panel of 16 * NV columns, the tile's columns from j on.
+// One tile by one panel: the rows from `row` on, 16 * NV columns from j on.
 template <int MR, int NV>
-void Panel(const GemmTile& tile, const uint8_t* b, size_t j) {
+OCTENSOR_INLINE void TileByPanel(const GemmTile& tile, size_t row, const uint8_t* b, size_t j) {
   constexpr int kKu = MR * NV >= 8 ? 1 : MR * NV >= 4 ? 2 : MR * NV >= 2 ? 4 : 8;
   const uint8_t* a[MR];
   __m512i acc[kKu][MR][NV];
   OCTENSOR_UNROLL for (int i = 0; i < MR; ++i) {
-    a[i] = static_cast<const uint8_t*>(tile.a[i]);
+    a[i] = static_cast<const uint8_t*>(tile.a[row + i]);
     OCTENSOR_UNROLL for (int v = 0; v < NV; ++v) acc[0][i][v] = _mm512_load_si512(tile.init + j + 16 * v);
     OCTENSOR_UNROLL for (int u = 1; u < kKu; ++u) {
       OCTENSOR_UNROLL for (int v = 0; v < NV; ++v) acc[u][i][v] = _mm512_setzero_si512();
     }
   }
-  if (tile.row_term != nullptr) {
+  if (tile.column_term != nullptr) {
     OCTENSOR_UNROLL for (int v = 0; v < NV; ++v) {
       const __m512i column = _mm512_load_si512(tile.column_term + j + 16 * v);
       OCTENSOR_UNROLL for (int i = 0; i < MR; ++i) {
-        acc[0][i][v] = _mm512_add_epi32(acc[0][i][v], _mm512_mullo_epi32(column, _mm512_set1_epi32(tile.row_term[i])));
+        const __m512i term = _mm512_mullo_epi32(column, _mm512_set1_epi32(tile.row_term[row + i]));
+        acc[0][i][v] = _mm512_add_epi32(acc[0][i][v], term);
       }
+    }
+  } else if (tile.row_term != nullptr) {
+    OCTENSOR_UNROLL for (int i = 0; i < MR; ++i) {
+      const __m512i term = _mm512_set1_epi32(tile.row_term[row + i]);
+      OCTENSOR_UNROLL for (int v = 0; v < NV; ++v) acc[0][i][v] = _mm512_add_epi32(acc[0][i][v], term);
     }
   }
   // The XOR takes a slot that vpdpbusd could use, so only signed A pays for it.
@@ -106,7 +112,13 @@ void Panel(const GemmTile& tile, const uint8_t* b, size_t j) {
       OCTENSOR_UNROLL for (int v = 0; v < NV; ++v) acc[0][i][v] = _mm512_add_epi32(acc[0][i][v], acc[u][i][v]);
     }
   }
-  StoreTile<MR, NV>(acc[0], tile, j);
+  StoreTile<MR, NV>(acc[0], tile, static_cast<uint8_t*>(tile.c) + row * tile.c_stride_bytes, j);
+}
+
+// Many tiles by one panel: with a small K, what it takes to get from one tile to the next is a part of the time.
+template <int MR, int NV>
+void Panel(const GemmTile& tile, const uint8_t* b, size_t j) {
+  for (size_t row = 0; row < tile.tiles * MR; row += MR) TileByPanel<MR, NV>(tile, row, b, j);
 }
 
 using PanelFunction = void (*)(const GemmTile&, const uint8_t*, size_t);
@@ -156,11 +168,12 @@ OCTENSOR_INLINE __m128i FoldTo128(__m512i x) {
 // Four rows at a time, so that one transposition adds up the lanes of all of them. Rows past the last repeat it.
 void SumRows(const GemmTile& tile, int32_t* sums) {
   const __m512i flip = _mm512_set1_epi8(static_cast<char>(tile.a_flip));
-  for (size_t first = 0; first < tile.rows; first += 4) {
+  const size_t rows = tile.tiles * tile.rows;
+  for (size_t first = 0; first < rows; first += 4) {
     const uint8_t* a[4];
     __m512i sum[4];
     OCTENSOR_UNROLL for (size_t i = 0; i < 4; ++i) {
-      a[i] = static_cast<const uint8_t*>(tile.a[first + i < tile.rows ? first + i : tile.rows - 1]);
+      a[i] = static_cast<const uint8_t*>(tile.a[first + i < rows ? first + i : rows - 1]);
       sum[i] = _mm512_setzero_si512();
     }
     for (size_t t = 0; t < tile.taps; ++t) {
@@ -196,6 +209,8 @@ const GemmKernel kGemm_6x64c4_avx512vnni = {"octensor_gemm_u8s8_6x64c4__avx512vn
                                             SumRow,
                                             nullptr,
                                             SumRows,
-                                            {{8, 48}, {12, 32}}};
+                                            {{8, 48}, {12, 32}},
+                                            kMaxTiles,
+                                            true};
 
 }  // namespace octensor

@@ -85,6 +85,8 @@ const GemmKernel kGemm_8x8c1_neon = {
     WidenRow,
     nullptr,
     {},
+    1,
+    false,
 };
 
 }  // namespace octensor

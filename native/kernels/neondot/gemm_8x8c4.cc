@@ -99,6 +99,8 @@ const GemmKernel kGemm_8x8c4_neondot = {
     nullptr,
     nullptr,
     {},
+    1,
+    false,
 };
 
 }  // namespace octensor

@@ -141,6 +141,8 @@ const GemmKernel kGemm_8x8c8_neoni8mm = {
     nullptr,
     nullptr,
     {},
+    1,
+    false,
 };
 
 }  // namespace octensor

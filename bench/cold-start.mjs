@@ -1,0 +1,91 @@
+/**
+ * How long a fresh process takes from `import 'octensor'` to its first result of MobileNet v2, against onnxruntime-node where that is
+ * installed (or lies in the folder that OCTENSOR_PEERS names): medians of `--processes` (default 15) of each, one after the other
+ * in turns. Models come from OCTENSOR_TEST_DATA (default: ../shared/data).
+ */
+import { execFileSync } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
+import { printTable, testData } from './run.mjs';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const options = { processes: { type: 'string', default: '15' } };
+const { values } = parseArgs({ options: /** @type {const} */ (options) });
+const phases = /** @type {const} */ (['import', 'create', 'first run']);
+
+/** Each is a whole process; `marks` are the times before and after each phase. */
+const ours = (module, model) => `
+  const marks = [performance.now()];
+  const { InferenceSession, Tensor } = await import(${JSON.stringify(module)});
+  marks.push(performance.now());
+  const session = await InferenceSession.create(${JSON.stringify(model)});
+  marks.push(performance.now());
+  const [{ name, type, dims }] = session.inputs;
+  const data = new Uint8Array(dims.reduce((a, b) => a * b));
+  await session.run({ [name]: new Tensor(type, type === 'int8' ? new Int8Array(data.buffer) : data, dims) });
+  marks.push(performance.now());
+  process.stdout.write(JSON.stringify(marks));`;
+
+const theirs = (module, model) => `
+  const marks = [performance.now()];
+  const { createRequire } = await import('node:module');
+  const { InferenceSession, Tensor } = createRequire(${JSON.stringify(module)})(${JSON.stringify(module)});
+  marks.push(performance.now());
+  const session = await InferenceSession.create(${JSON.stringify(model)});
+  marks.push(performance.now());
+  const dims = [1, 3, 224, 224];
+  const data = new Float32Array(3 * 224 * 224);
+  await session.run({ [session.inputNames[0]]: new Tensor('float32', data, dims) });
+  marks.push(performance.now());
+  process.stdout.write(JSON.stringify(marks));`;
+
+/** @param {string} script */
+function measure(script) {
+  const marks = JSON.parse(
+    execFileSync(process.execPath, ['--input-type=module', '--eval', script], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] }),
+  );
+  return [...phases.map((_, i) => marks[i + 1] - marks[i]), marks.at(-1) - marks[0]];
+}
+
+function resolvePeer() {
+  for (const folder of [process.env.OCTENSOR_PEERS ?? root, root]) {
+    try {
+      return createRequire(join(folder, 'package.json')).resolve('onnxruntime-node');
+    } catch {
+      // Looked for in the next folder
+    }
+  }
+  return undefined;
+}
+
+/** @param {readonly number[]} samples */
+const median = (samples) => samples.toSorted((a, b) => a - b)[samples.length >> 1] ?? Number.NaN;
+
+const models = join(testData(), 'models');
+const peer = resolvePeer();
+const programs = [
+  {
+    name: 'octensor',
+    script: ours(
+      pathToFileURL(join(root, 'dist', 'index.js')).href,
+      join(models, 'tflite', 'coral', 'tf2_mobilenet_v2_1.0_224_ptq.tflite'),
+    ),
+  },
+  ...(peer ? [{ name: 'onnxruntime-node', script: theirs(peer, join(models, 'onnx', 'zoo_int8', 'mobilenetv2-12-int8.onnx')) }] : []),
+];
+/** @type {number[][][]} */
+const samples = programs.map(() => []);
+for (let i = 0; i < Number(values.processes); i++) {
+  for (const [p, { script }] of programs.entries()) samples[p]?.push(measure(script));
+}
+const medians = samples.map((rows) => [...phases, 'total'].map((_, phase) => median(rows.map((row) => row[phase] ?? Number.NaN))));
+printTable(
+  `Cold start, ms, medians of ${values.processes} processes; Node ${process.versions.node}`,
+  ['', ...phases, 'total'],
+  [
+    ...programs.map(({ name }, p) => [name, ...(medians[p] ?? []).map((ms) => ms.toFixed(1))]),
+    ...(peer ? [['ratio', ...(medians[0] ?? []).map((ms, i) => (ms / (medians[1]?.[i] ?? Number.NaN)).toFixed(2))]] : []),
+  ],
+);
