@@ -21,12 +21,18 @@ const identifier = 'TFL3';
 
 export class CheckedByteBuffer extends ByteBuffer {
   readonly #view: DataView;
+  readonly #size: number;
   #budget: number;
+  /** The table whose field was read last, and its vtable: most reads look for one field of it after the other. */
+  #table = -1;
+  #vtable = 0;
+  #vtableBytes = 0;
 
   constructor(bytes: Uint8Array) {
     // A Buffer of Node's would share memory where a Uint8Array copies.
     super(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength));
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#size = bytes.byteLength;
     this.#budget = minReads + readsPerByte * bytes.length;
   }
 
@@ -45,53 +51,52 @@ export class CheckedByteBuffer extends ByteBuffer {
   }
 
   override readInt8(offset: number): number {
-    this.charge(1);
-    return this.#view.getInt8(this.#inside(offset, 1));
+    return this.#view.getInt8(this.#paid(offset, 1));
   }
 
   override readUint8(offset: number): number {
-    this.charge(1);
-    return this.#view.getUint8(this.#inside(offset, 1));
+    return this.#view.getUint8(this.#paid(offset, 1));
   }
 
   override readInt16(offset: number): number {
-    this.charge(1);
-    return this.#view.getInt16(this.#inside(offset, 2), true);
+    return this.#view.getInt16(this.#paid(offset, 2), true);
   }
 
   override readUint16(offset: number): number {
-    this.charge(1);
-    return this.#view.getUint16(this.#inside(offset, 2), true);
+    return this.#view.getUint16(this.#paid(offset, 2), true);
   }
 
   override readInt32(offset: number): number {
-    this.charge(1);
-    return this.#view.getInt32(this.#inside(offset, 4), true);
+    return this.#view.getInt32(this.#paid(offset, 4), true);
   }
 
   override readUint32(offset: number): number {
-    this.charge(1);
-    return this.#view.getUint32(this.#inside(offset, 4), true);
+    return this.#view.getUint32(this.#paid(offset, 4), true);
   }
 
   override readInt64(offset: number): bigint {
-    this.charge(1);
-    return this.#view.getBigInt64(this.#inside(offset, 8), true);
+    return this.#view.getBigInt64(this.#paid(offset, 8), true);
   }
 
   override readUint64(offset: number): bigint {
-    this.charge(1);
-    return this.#view.getBigUint64(this.#inside(offset, 8), true);
+    return this.#view.getBigUint64(this.#paid(offset, 8), true);
   }
 
   override readFloat32(offset: number): number {
-    this.charge(1);
-    return this.#view.getFloat32(this.#inside(offset, 4), true);
+    return this.#view.getFloat32(this.#paid(offset, 4), true);
   }
 
   override readFloat64(offset: number): number {
-    this.charge(1);
-    return this.#view.getFloat64(this.#inside(offset, 8), true);
+    return this.#view.getFloat64(this.#paid(offset, 8), true);
+  }
+
+  override __offset(table: number, field: number): number {
+    if (table !== this.#table) {
+      this.#vtable = table - this.readInt32(table);
+      this.#vtableBytes = this.readInt16(this.#vtable);
+      this.#table = table;
+    }
+    return field < this.#vtableBytes ? this.readInt16(this.#vtable + field) : 0;
   }
 
   override __vector_len(offset: number): number {
@@ -108,14 +113,18 @@ export class CheckedByteBuffer extends ByteBuffer {
     return super.__string(offset, encoding);
   }
 
-  #inside(offset: number, size: number): number {
-    this.#expectInside(offset, size);
+  /** An offset that may be read from. One call for all: files are read by code that is not compiled yet. */
+  #paid(offset: number, size: number): number {
+    if (--this.#budget < 0 || !(offset >= 0 && offset + size <= this.#size)) {
+      this.charge(0);
+      this.#expectInside(offset, size);
+    }
     return offset;
   }
 
   #expectInside(start: number, length: number): void {
-    if (start >= 0 && start + length <= this.#view.byteLength) return;
-    throw formatError(`expected offsets inside the file's ${this.#view.byteLength} bytes, got ${start} with ${length} bytes`);
+    if (start >= 0 && start + length <= this.#size) return;
+    throw formatError(`expected offsets inside the file's ${this.#size} bytes, got ${start} with ${length} bytes`);
   }
 }
 
