@@ -61,8 +61,8 @@ struct GemmTile {
   size_t taps;
   size_t k;  // of one tap
   size_t n;
-  // A pointer for each row of all tiles, to bytes (ADomain kU8, kS8) or int16 (kS16), of which each tap reads K from its offset on, which counts
-  // elements. A plain matrix has one tap, at 0.
+  // A pointer for each row of all tiles, to bytes (ADomain kU8, kS8) or int16 (kS16), of which each tap reads K from its offset
+  // on, which counts elements. A plain matrix has one tap, at 0.
   const void* const* a;
   const ptrdiff_t* tap_offsets;
   bool may_read_past;          // kMaxReadPast elements past every tap's K can be read; else nothing is

@@ -161,8 +161,8 @@ void PrepareRows(const GemmJob& job, size_t count, size_t worker, RowCursor* cur
   }
 }
 
-// Of each row of the tiles, what B's zero points are multiplied by: the sum over all taps; times the zero point, where it is one
-// for all columns.
+// Of each row of the tiles, what B's zero points are multiplied by: the sum over all taps; times the zero point, where it is
+// one for all columns.
 void FillRowTerms(const GemmKernel& kernel, const GemmTile& tile, int32_t uniform, int32_t* terms) {
   const size_t rows = tile.tiles * tile.rows;
   if (kernel.sum_rows != nullptr) {

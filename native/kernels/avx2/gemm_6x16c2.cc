@@ -51,7 +51,7 @@ const GemmKernel kGemm_6x16c2_avx2 = {"octensor_gemm_s16s16_6x16c2__avx2",
                                       WidenRow,
                                       nullptr,
                                       {},
-                                       1,
-                                       false};
+                                      1,
+                                      false};
 
 }  // namespace octensor

@@ -135,7 +135,8 @@ template <Bytes kBytes, int MR, int NV>
 OCTENSOR_INLINE void PackAndStore(const __m512i (&q)[MR][NV], const GemmTile& tile, uint8_t* c, size_t columns) {
   constexpr int kSlots = NV == 3 ? 4 : NV;  // of a row
   const Epilogue& e = *tile.epilogue;
-  const __m512i zero_point = _mm512_set1_epi16(static_cast<int16_t>(kBytes == Bytes::kInt8 ? e.zero_point - 128 : e.zero_point));
+  const __m512i zero_point =
+      _mm512_set1_epi16(static_cast<int16_t>(kBytes == Bytes::kInt8 ? e.zero_point - 128 : e.zero_point));
   const __m512i lo = _mm512_set1_epi8(static_cast<char>(e.lo));
   const __m512i hi = _mm512_set1_epi8(static_cast<char>(e.hi));
   const __m512i flip = _mm512_set1_epi8(static_cast<char>(e.output_flip));
@@ -196,8 +197,7 @@ OCTENSOR_INLINE void StoreWide(const __m512i (&acc)[MR][NV], const GemmTile& til
 
 // The rare rules need registers of their own; here they take none from the loops before the store.
 template <int MR, int NV>
-OCTENSOR_NOINLINE void StoreGeneral(const __m512i (&sums)[MR][NV], const GemmTile& tile, uint8_t* c, size_t j,
-                                    size_t columns) {
+OCTENSOR_NOINLINE void StoreGeneral(const __m512i (&sums)[MR][NV], const GemmTile& tile, uint8_t* c, size_t j, size_t columns) {
   __m512i acc[MR][NV];
   for (int i = 0; i < MR; ++i) {
     for (int v = 0; v < NV; ++v) acc[i][v] = sums[i][v];
@@ -206,8 +206,8 @@ OCTENSOR_NOINLINE void StoreGeneral(const __m512i (&sums)[MR][NV], const GemmTil
   StoreQuantized<GeneralRequant<false>>(acc, tile, c, j, columns);
 }
 
-// Stores the accumulators of MR rows and NV * 16 columns, the tile's columns from j on; those at or past tile.n are dropped. `c`
-// is the first of the rows.
+// Stores the accumulators of MR rows and NV * 16 columns, the tile's columns from j on; those at or past tile.n are dropped.
+// `c` is the first of the rows.
 template <int MR, int NV>
 OCTENSOR_INLINE void StoreTile(__m512i (&acc)[MR][NV], const GemmTile& tile, uint8_t* c, size_t j) {
   static_assert(NV >= 1 && NV <= 4, "StoreQuantized packs up to four vectors at a time");
@@ -222,9 +222,7 @@ OCTENSOR_INLINE void StoreTile(__m512i (&acc)[MR][NV], const GemmTile& tile, uin
       if (e.numerics == Numerics::kOnnx) return StoreQuantized<OnnxRequant>(acc, tile, c, j, columns);
       if (e.general_fixed_point) {
         __m512i sums[MR][NV];  // of which somebody else may have the address
-        OCTENSOR_UNROLL for (int i = 0; i < MR; ++i) {
-          OCTENSOR_UNROLL for (int v = 0; v < NV; ++v) sums[i][v] = acc[i][v];
-        }
+        OCTENSOR_UNROLL for (int i = 0; i < MR; ++i) { OCTENSOR_UNROLL for (int v = 0; v < NV; ++v) sums[i][v] = acc[i][v]; }
         return StoreGeneral<MR, NV>(sums, tile, c, j, columns);
       }
       if (e.numerics == Numerics::kTflite) return StoreQuantized<FixedRequant<true>>(acc, tile, c, j, columns);

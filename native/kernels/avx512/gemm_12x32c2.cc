@@ -52,7 +52,7 @@ const GemmKernel kGemm_12x32c2_avx512 = {"octensor_gemm_s16s16_12x32c2__avx512",
                                          WidenRow,
                                          nullptr,
                                          {},
-                                       1,
-                                       false};
+                                         1,
+                                         false};
 
 }  // namespace octensor
