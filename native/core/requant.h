@@ -40,7 +40,7 @@ static inline int32_t SaturateToInt32(int64_t x) {
 }
 
 // gemmlowp's double rounding: RoundingDivideByPOT(SaturatingRoundingDoublingHighMul(x << left, multiplier), right).
-// The left shift wraps. Two identities make it one 64-bit shift each (SEMANTICS: checked on 2 million cases):
+// The left shift wraps. Two identities make it one 64-bit shift each (docs/numerics.md; the tests check them):
 //   SRDHM(x, q) = (x q + 2^30) >> 31
 //   RDByPOT(SRDHM(x, q), e) = (x q + 2^30 + 2^(30 + e) - (x < 0 ? 2^31 : 0)) >> (31 + e),  e >= 1
 static inline int32_t RequantizeTflite(int32_t x, FixedPoint m) {

@@ -1,5 +1,5 @@
 // The interface of every GEMM kernel. A kernel declares its tile and its packed layout; packing (ops/packed_matrix.cc) obeys;
-// the driver (ops/gemm.cc) cuts the problem into tiles. Kernel files include nothing else but <stdint.h>-like C headers,
+// the driver (ops/gemm_driver.cc) cuts the problem into tiles. Kernel files include nothing else but <stdint.h>-like C headers,
 // intrinsics and core/requant.h: see TOOLCHAIN in docs/kernels.md for why.
 //
 // Packed B, for nr = 4 columns a panel and kr = 2 consecutive k's a group (letters are columns, digits are k):
@@ -51,6 +51,14 @@ constexpr size_t kMaxTiles = 32;
 constexpr size_t kMaxNr = 64;
 constexpr size_t kMaxReadPast = 16;  // elements
 
+// A weight that does not fit 8 bits, for kernels that take them: what is missing of it, as four k's of 16 columns with one byte
+// that is not 0.
+struct alignas(64) GemmOutlier {
+  int8_t b[64];
+  size_t column;  // in the whole matrix
+  size_t tap, k;  // the first of the four
+};
+
 // One call of a kernel: `tiles` tiles below each other of `rows` rows of C (at most the shape's mr) times `n` columns, which
 // start at a panel's edge.
 //   C[i][j] = epilogue(init[j] + row_term[i] * column_term[j]
@@ -77,6 +85,8 @@ struct GemmTile {
   size_t c_stride_bytes;
   size_t n0;  // the tile's first column: index into Epilogue's arrays
   const Epilogue* epilogue;
+  const GemmOutlier* outliers;  // of the whole matrix
+  size_t outlier_count;
 };
 
 // In which form a kernel multiplies A and B. 8-bit domains are reached from the other signedness by XOR 0x80 (a shift of the
@@ -101,6 +111,7 @@ struct GemmKernel {
   TileShape narrow[2];
   uint8_t max_tiles;         // in one call
   bool takes_uniform_terms;  // GemmTile::column_term may be null beside row_term
+  bool takes_outliers;
 };
 
 // Runs `rounds` rounds of the ISA's multiply-accumulate instruction on registers only, and returns how many 8-bit

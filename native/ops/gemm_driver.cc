@@ -221,6 +221,8 @@ void RunItem(void* context, size_t item, size_t worker) {
   tile.c_stride_bytes = job.c_stride_bytes;
   tile.n0 = n0;
   tile.epilogue = &columns.epilogue;
+  tile.outliers = b.outliers.data();
+  tile.outlier_count = b.outliers.size();
 
   const RowTiles tiles(job.m, call.row_tiles);
   RowCursor cursor(job.grid, tiles.Row(first_tile));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <numeric>
 
 namespace octensor {
 namespace {
@@ -112,12 +113,47 @@ TileShape ChooseShape(const GemmKernel& kernel, size_t n) {
   return best;
 }
 
-}  // namespace
+// Each costs as much as four k's of 16 columns; more of them cost more than zero points do.
+constexpr size_t kMaxOutliers = 4;
 
-Status PackMatrix(const GemmKernel& kernel, const MatrixView& b, PackedMatrix* packed) {
-  if (b.k == 0 || b.n == 0 || b.taps == 0 || b.k >= kMaxDimension || b.n >= kMaxDimension || b.taps > kMaxDimension / b.k) {
-    return {StatusCode::kShape, "expected k and n from 1 to 2^31 - 1"};
+// The weights less their zero points as int8. What does not fit is left to outliers: quantization by minimum and maximum often
+// puts the zero point so that a single weight does not. False where there are too many, or the kernel takes none.
+bool Center(const GemmKernel& kernel, const MatrixView& b, int8_t* centered, std::vector<GemmOutlier>* outliers) {
+  constexpr size_t kGroup = 4;
+  if (!kernel.takes_outliers || b.k < kGroup) return false;
+  const size_t depth = b.taps * b.k;
+  const auto center = [&](size_t n, size_t tap_k) {
+    const size_t i = b.transposed ? n * depth + tap_k : tap_k * b.n + n;
+    const int32_t plain = b.is_signed ? int32_t{static_cast<int8_t>(b.data[i])} : int32_t{b.data[i]};
+    const int32_t value = plain - b.zero_point[b.zero_point_per_column ? n : 0];
+    const int32_t fitting = std::clamp(value, -128, 127), rest = value - fitting;
+    centered[i] = static_cast<int8_t>(fitting);
+    if (rest == 0) return true;
+    if (rest > 127 || outliers->size() == kMaxOutliers) return false;
+    GemmOutlier outlier = {};
+    outlier.column = n;
+    outlier.tap = tap_k / b.k;
+    outlier.k = std::min(tap_k % b.k, b.k - kGroup);
+    outlier.b[n % 16 * kGroup + tap_k % b.k - outlier.k] = static_cast<int8_t>(rest);
+    outliers->push_back(outlier);
+    return true;
+  };
+  for (size_t outer = 0; outer < (b.transposed ? b.n : depth); ++outer) {
+    for (size_t inner = 0; inner < (b.transposed ? depth : b.n); ++inner) {
+      if (!(b.transposed ? center(outer, inner) : center(inner, outer))) return false;
+    }
   }
+  return true;
+}
+
+bool HasZeroPoint(const GemmKernel& kernel, const MatrixView& b) {
+  const int32_t none = b.is_signed ? 0 : kFlip;
+  const size_t count = b.zero_point_per_column ? b.n : 1;
+  return kernel.b_domain == BDomain::kS8 &&
+         std::count(b.zero_point, b.zero_point + count, none) != static_cast<ptrdiff_t>(count);
+}
+
+Status Pack(const GemmKernel& kernel, const MatrixView& b, PackedMatrix* packed) {
   const size_t element_bytes = kernel.b_domain == BDomain::kS16 ? 2 : 1;
   const size_t k_padded = b.taps * RoundUp(b.k, kernel.kr), n_padded = RoundUp(b.n, kMaxNr);
   const size_t panels_bytes = k_padded * RoundUp(b.n, kernel.nr_step) * element_bytes;
@@ -153,6 +189,35 @@ Status PackMatrix(const GemmKernel& kernel, const MatrixView& b, PackedMatrix* p
     packed->has_zero_point |= zero_points[n] != 0;
   }
   WritePanels<int8_t>(b, packed, [&](uint8_t byte, size_t) { return static_cast<int8_t>(byte ^ flip); });
+  return {};
+}
+
+}  // namespace
+
+Status PackMatrix(const GemmKernel& kernel, const MatrixView& b, PackedMatrix* packed) {
+  if (b.k == 0 || b.n == 0 || b.taps == 0 || b.k >= kMaxDimension || b.n >= kMaxDimension || b.taps > kMaxDimension / b.k) {
+    return {StatusCode::kShape, "expected k and n from 1 to 2^31 - 1"};
+  }
+  packed->outliers.clear();
+  if (!HasZeroPoint(kernel, b)) return Pack(kernel, b, packed);
+  AlignedBuffer centered;
+  if (!centered.Reserve(b.taps * b.k * b.n)) return {StatusCode::kOutOfMemory, "not enough memory for the packed matrix"};
+  auto* values = static_cast<int8_t*>(centered.data());
+  if (!Center(kernel, b, values, &packed->outliers)) {
+    packed->outliers.clear();
+    return Pack(kernel, b, packed);
+  }
+  constexpr int32_t kNoZeroPoint = 0;
+  const MatrixView view = {
+      reinterpret_cast<const uint8_t*>(values), true, b.transposed, b.k, b.n, &kNoZeroPoint, false, b.taps};
+  const Status status = Pack(kernel, view, packed);
+  if (!status.ok()) return status;
+  auto* sums = static_cast<int32_t*>(packed->column_sums.data());
+  for (const GemmOutlier& outlier : packed->outliers) {
+    const int32_t rest = std::accumulate(outlier.b, outlier.b + sizeof(outlier.b), 0);
+    sums[outlier.column] = static_cast<int32_t>(static_cast<uint32_t>(sums[outlier.column]) + static_cast<uint32_t>(rest));
+    packed->max_magnitude += static_cast<uint64_t>(std::abs(rest));
+  }
   return {};
 }
 

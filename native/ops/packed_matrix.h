@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "core/aligned_buffer.h"
 #include "core/status.h"
@@ -30,6 +31,7 @@ struct PackedMatrix {
   AlignedBuffer column_sums;    // int32[n padded]: sum over taps and k of b, in the kernel's BDomain, modulo 2^32
   AlignedBuffer zero_points;    // int32[n padded], in the kernel's BDomain; all 0 for kS16
   bool has_zero_point = false;  // some zero_points[n] is not 0
+  std::vector<GemmOutlier> outliers;
   uint64_t max_magnitude = 0;   // the largest sum of |b - zero point| over a column
 
   size_t size_bytes() const { return panels.size_bytes() + column_sums.size_bytes() + zero_points.size_bytes(); }

@@ -74,6 +74,24 @@ OCTENSOR_INLINE void AccumulateTaps(const GemmTile& tile, const uint8_t* const (
   }
 }
 
+// The outliers among 16 * NV columns from `column` of the whole matrix on.
+template <int MR, int NV>
+OCTENSOR_INLINE void AddOutliers(const GemmTile& tile, const uint8_t* const (&a)[MR], size_t column, __m512i (&acc)[MR][NV]) {
+  const __m512i flip = _mm512_set1_epi8(static_cast<char>(tile.a_flip));
+  for (size_t o = 0; o < tile.outlier_count; ++o) {
+    const GemmOutlier& outlier = tile.outliers[o];
+    const size_t vector = (outlier.column - column) / 16;  // far too large for columns before
+    const __m512i b = _mm512_load_si512(outlier.b);
+    const ptrdiff_t offset = tile.tap_offsets[outlier.tap] + static_cast<ptrdiff_t>(outlier.k);
+    OCTENSOR_UNROLL for (int v = 0; v < NV; ++v) {
+      if (vector != static_cast<size_t>(v)) continue;
+      OCTENSOR_UNROLL for (int i = 0; i < MR; ++i) {
+        acc[i][v] = _mm512_dpbusd_epi32(acc[i][v], BroadcastGroup<true>(a[i] + offset, flip), b);
+      }
+    }
+  }
+}
+
 // One tile by one panel: the rows from `row` on, 16 * NV columns from j on.
 template <int MR, int NV>
 OCTENSOR_INLINE void TileByPanel(const GemmTile& tile, size_t row, const uint8_t* b, size_t j) {
@@ -107,6 +125,7 @@ OCTENSOR_INLINE void TileByPanel(const GemmTile& tile, size_t row, const uint8_t
   } else {
     AccumulateTaps<MR, NV, kKu, true>(tile, a, b, acc);
   }
+  AddOutliers<MR, NV>(tile, a, tile.n0 + j, acc[0]);
   OCTENSOR_UNROLL for (int u = 1; u < kKu; ++u) {
     OCTENSOR_UNROLL for (int i = 0; i < MR; ++i) {
       OCTENSOR_UNROLL for (int v = 0; v < NV; ++v) acc[0][i][v] = _mm512_add_epi32(acc[0][i][v], acc[u][i][v]);
@@ -211,6 +230,7 @@ const GemmKernel kGemm_6x64c4_avx512vnni = {"octensor_gemm_u8s8_6x64c4__avx512vn
                                             SumRows,
                                             {{8, 48}, {12, 32}},
                                             kMaxTiles,
+                                            true,
                                             true};
 
 }  // namespace octensor

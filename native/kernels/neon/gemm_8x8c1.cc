@@ -87,6 +87,7 @@ const GemmKernel kGemm_8x8c1_neon = {
     {},
     1,
     false,
+    false,
 };
 
 }  // namespace octensor

@@ -101,6 +101,7 @@ const GemmKernel kGemm_8x8c4_neondot = {
     {},
     1,
     false,
+    false,
 };
 
 }  // namespace octensor

@@ -143,6 +143,7 @@ const GemmKernel kGemm_8x8c8_neoni8mm = {
     {},
     1,
     false,
+    false,
 };
 
 }  // namespace octensor

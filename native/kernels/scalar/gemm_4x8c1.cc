@@ -69,6 +69,7 @@ const GemmKernel kGemm_4x8c1_scalar = {"octensor_gemm_s16s16_4x8c1__scalar",
                                        nullptr,
                                        {},
                                        1,
+                                       false,
                                        false};
 
 }  // namespace octensor
