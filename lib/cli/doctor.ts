@@ -7,6 +7,7 @@ import type { Command } from 'commander';
 import { type Addon, loadAddon } from '../addon.js';
 import { type CpuInfo, cpuInfo } from '../cpu-info.js';
 import { OctensorError } from '../errors.js';
+import { checkOperators, type OperatorCheck } from './check-operators.js';
 import { CommandError } from './command-error.js';
 import { print, printJson, printTable, showProgress } from './output.js';
 import { checkKernels, type KernelCheck } from './self-check.js';
@@ -36,12 +37,12 @@ interface Kernel extends KernelCheck {
 export function addDoctor(program: Command, version: string): void {
   program
     .command('doctor')
-    .description('CPU, instruction sets, binary and kernels; checks every kernel against the reference')
+    .description('CPU, instruction sets, binary and kernels; checks kernels and operators against the reference')
     .option('--json', 'one JSON document')
     .action(({ json = false }: { json?: boolean }) => doctor(version, json));
 }
 
-function doctor(version: string, json: boolean): void {
+async function doctor(version: string, json: boolean): Promise<void> {
   const environment = environmentOf(version);
   if (!json) printEnvironment(environment);
   let addon: Addon;
@@ -49,25 +50,28 @@ function doctor(version: string, json: boolean): void {
     addon = loadAddon();
   } catch (error) {
     if (!(error instanceof OctensorError)) throw error;
-    if (json) printJson({ ...environment, binary: null, kernels: [], ok: false, error: error.message });
+    if (json) printJson({ ...environment, binary: null, kernels: [], operators: [], ok: false, error: error.message });
     else print('binary        none');
     throw error; // its message has the remedies
   }
 
   showProgress('checking the kernels');
   const checks = checkKernels(addon);
+  showProgress('checking the operators');
+  const operators = await checkOperators(addon);
   showProgress('');
   const used = checks.find(({ isa }) => isa === environment.selected);
   const kernels = checks.map((check): Kernel => ({ ...check, selected: check === used }));
   const binary = binaryOf(addon);
-  const wrong = kernels.filter(({ failures }) => failures.length > 0);
-  if (json) printJson({ ...environment, binary, kernels, ok: wrong.length === 0 });
-  else printKernels(binary, kernels);
+  const checked = [...kernels, ...operators.map((check) => ({ ...check, name: `operators on ${check.isa}` }))];
+  const wrong = checked.filter(({ failures }) => failures.length > 0);
+  if (json) printJson({ ...environment, binary, kernels, operators, ok: wrong.length === 0 });
+  else printChecks(binary, kernels, operators);
   if (wrong.length === 0) return;
   const { name, failures } = wrong[0]!;
   throw new CommandError(
     'ERR_COMPARISON',
-    `${wrong.length} of ${kernels.length} kernels differ from the reference, first ${name}: ${failures[0]}`,
+    `${wrong.length} of ${checked.length} checks differ from the reference, first ${name}: ${failures[0]}`,
     1,
   );
 }
@@ -119,7 +123,7 @@ function printEnvironment(environment: Environment): void {
   );
 }
 
-function printKernels(binary: Binary, kernels: readonly Kernel[]): void {
+function printChecks(binary: Binary, kernels: readonly Kernel[], operators: readonly OperatorCheck[]): void {
   print(`binary        ${binary.path} (${binary.kind})`, '');
   printTable<Kernel>(
     [
@@ -132,5 +136,16 @@ function printKernels(binary: Binary, kernels: readonly Kernel[]): void {
     ],
     kernels,
   );
+  print('');
+  printTable<OperatorCheck>(
+    [
+      { title: 'operators', align: 'left', cell: ({ operators }) => String(operators) },
+      { title: 'isa', align: 'left', cell: ({ isa }) => isa },
+      { title: 'checks', cell: ({ checks }) => String(checks) },
+      { title: 'result', align: 'left', cell: ({ failures }) => (failures.length === 0 ? 'exact' : 'WRONG') },
+    ],
+    operators,
+  );
   for (const { name, failures } of kernels) for (const failure of failures) print(`${name}: ${failure}`);
+  for (const { isa, failures } of operators) for (const failure of failures) print(`${isa}: ${failure}`);
 }

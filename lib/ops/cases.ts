@@ -135,3 +135,14 @@ function describeValue(value: CaseValue | undefined): string {
   if (typeof scale !== 'number' || typeof zeroPoint !== 'number') return `${shape}*per-channel`;
   return `${shape}*${Number(scale.toPrecision(3))}${zeroPoint < 0 ? '' : '+'}${zeroPoint}`;
 }
+
+/** Legacy uint8 weights as minimum and maximum quantize them: around the zero point, all but the two largest of which fit int8. */
+export function legacyWeights(dims: readonly number[]): CaseInput {
+  const size = dims.reduce((product, dim) => product * dim, 1);
+  const next = generator(7);
+  const zeroPoint = 110;
+  const constant = Array.from({ length: size }, () => zeroPoint - 100 + Math.floor(next() * 220));
+  constant[Math.floor(size / 3)] = 255;
+  constant[size - 1] = 250;
+  return { type: 'uint8', dims, qparams: affine('uint8', 0.004, zeroPoint), constant };
+}

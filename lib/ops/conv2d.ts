@@ -6,7 +6,7 @@
  * where g is the group of o, and what lies outside x is real zero. Quantized arithmetic: accumulate.ts.
  */
 import { addRows, checkProducts, prepareProducts } from './accumulate.js';
-import { affine, caseGraph } from './cases.js';
+import { affine, caseGraph, legacyWeights } from './cases.js';
 import { type ConvolutionAttributes, convolutionInputs, extentsOf, parseConvolution } from './convolution.js';
 import { defineOp, nodeError, type OpCase, type RunContext } from './op.js';
 import { checkedSize } from './shapes.js';
@@ -43,6 +43,7 @@ export const conv2d = defineOp<Conv2dAttributes>({
 
   *cases() {
     yield* quantizedCases();
+    yield* legacyCases();
     yield* floatCases();
   },
 });
@@ -135,6 +136,17 @@ function* quantizedCases(): Iterable<OpCase> {
     const dims = padding === 'same' ? [1, 6, 5, 6] : [1, 4, 3, 6];
     const y = { type: 'uint8', dims, qparams: affine('uint8', 0.03, 120) } as const;
     yield caseGraph({ op: 'Conv2D', attributes: { padding, activation: 'relu6' }, inputs: [x, legacy, bias(6)], outputs: [y] });
+  }
+}
+
+function* legacyCases(): Iterable<OpCase> {
+  for (const kernel of [1, 3] as const) {
+    for (const numerics of ['tflite', 'onnx'] as const) {
+      const x = { type: 'uint8', dims: [1, 5, 6, 8], qparams: affine('uint8', 0.02, 120) } as const;
+      const y = { type: 'uint8', dims: [1, 5, 6, 70], qparams: affine('uint8', 0.03, 120) } as const;
+      const inputs = [x, legacyWeights([70, kernel, kernel, 8]), { type: 'int32', dims: [70], constant: true } as const];
+      yield caseGraph({ op: 'Conv2D', attributes: { padding: 'same' }, inputs, outputs: [y], numerics });
+    }
   }
 }
 

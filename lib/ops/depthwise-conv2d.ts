@@ -7,7 +7,7 @@
  * axis.
  */
 import { addTap, checkProducts, prepareProducts } from './accumulate.js';
-import { affine, caseGraph } from './cases.js';
+import { affine, caseGraph, legacyWeights } from './cases.js';
 import { type ConvolutionAttributes, convolutionInputs, extentsOf, parseConvolution } from './convolution.js';
 import { defineOp, nodeError, type OpCase, type RunContext } from './op.js';
 import { checkedSize } from './shapes.js';
@@ -104,5 +104,11 @@ function* cases(): Iterable<OpCase> {
     for (const weights of [{ type: 'float32', dims: w, constant: true } as const, perChannel]) {
       yield caseGraph({ op, attributes, inputs: [float, weights, floatBias], outputs: [floatOut] });
     }
+  }
+  for (const channels of [5, 24, 80, 96] as const) {
+    const x = { type: 'uint8', dims: [1, 6, 7, channels], qparams: affine('uint8', 0.0235, 9) } as const;
+    const y = { type: 'uint8', dims: [1, 6, 7, channels], qparams: affine('uint8', 0.01, 100) } as const;
+    const inputs = [x, legacyWeights([1, 3, 3, channels])];
+    yield caseGraph({ op, attributes: { padding: 'same' }, inputs, outputs: [y] });
   }
 }

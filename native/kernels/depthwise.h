@@ -24,6 +24,14 @@ constexpr size_t kMaxDepthwisePixels = 4;
 // The narrowest vector, in channels: tensors of fewer are loaded and stored in part.
 constexpr size_t kMinDepthwiseChannels = 16;
 
+// A weight that does not fit a kernel's 8 bits: what is missing of it.
+struct DepthwiseOutlier {
+  size_t lane;
+  size_t pixel, channel;  // of the lane's byte in a vector
+  size_t ky, kx;
+  int32_t weight;
+};
+
 // y[p][o][c] = epilogue(init[c] + sum over kx, ky of (x[p][ky][o * stride + kx * dilation - left][c] ^ x_flip) * w[ky][kx][c])
 struct DepthwiseLine {
   size_t kernel_height, kernel_width;
@@ -45,6 +53,8 @@ struct DepthwiseLine {
   const void* weights;  // 64-byte aligned, like the rest
   // Null, or [group][lane][tap]: what to add to the weights of every kernel column.
   const void* offsets;
+  const DepthwiseOutlier* outliers;  // of the block
+  size_t outlier_count;
   const int32_t* init;
   const Epilogue* epilogue;
   size_t lane0;  // of the block in the epilogue's arrays

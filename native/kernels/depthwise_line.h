@@ -8,7 +8,8 @@
 //   V::Weight, V::kWeightBytes    one accumulator's weights
 //   V::kRegisters                 of the machine
 //   V::kPixels                    of a vector
-//   V::kHasOffsets                whether weights may come with offsets: 8-bit kernels
+//   V::kHasOffsets                whether weights may come with offsets, or outliers: 8-bit kernels
+//   V::kIsSigned                  whether x is int8
 //   V::kIsPartial                 pixels of fewer than kMinDepthwiseChannels channels
 //   V(line)                       constants
 //   v.Load(pixels)                one row of a column: kPixels pointers
@@ -235,6 +236,25 @@ SumFunction<V> FindSumFunction(const DepthwiseLine& line) {
   return SumAnyWindow<V>;
 }
 
+// There is hardly ever more than one in a whole tensor, so one lane after the other is fast enough.
+template <class V>
+OCTENSOR_NOINLINE void AddOutliers(const DepthwiseLine& line, size_t first, size_t count, int32_t* sums) {
+  const size_t row_count = (line.kernel_height + V::kTaps - 1) / V::kTaps * V::kTaps;
+  for (size_t o = 0; o < line.outlier_count; ++o) {
+    const DepthwiseOutlier& outlier = line.outliers[o];
+    const uint8_t* row = line.rows[outlier.pixel * row_count + outlier.ky];
+    for (size_t i = 0; i < count; ++i) {
+      const size_t x = (first + i) * line.stride + outlier.kx * line.dilation - line.left;  // wraps below zero
+      const uint8_t* pixel = x < line.columns ? row + x * line.x_step + line.channel : line.pad;
+      const uint8_t byte = pixel[outlier.channel] ^ line.x_flip;
+      const int32_t value = V::kIsSigned ? static_cast<int8_t>(byte) : byte;
+      uint32_t sum = static_cast<uint32_t>(sums[i * V::kAccs * V::kAccLanes + outlier.lane]);
+      sum += static_cast<uint32_t>(outlier.weight * value);
+      sums[i * V::kAccs * V::kAccLanes + outlier.lane] = static_cast<int32_t>(sum);
+    }
+  }
+}
+
 // Sums of this many outputs at a time: at most a quarter of a 32 KiB level-1 cache.
 constexpr size_t kMaxRun = 32;
 
@@ -247,6 +267,7 @@ void RunLine(const DepthwiseLine& line) {
   for (size_t run = 0, first = 0; run < runs; ++run) {
     const size_t end = line.outputs * (run + 1) / runs;
     sum(v, line, first, end - first, sums);
+    if (line.outlier_count > 0) AddOutliers<V>(line, first, end - first, sums);
     v.Finish(line, first, end - first, sums);
     first = end;
   }

@@ -101,6 +101,8 @@ class DepthwiseStep : public Step {
     line->weights = static_cast<const char*>(packed_.weights.data()) + b * packed_.block_bytes;
     const char* offsets = static_cast<const char*>(packed_.offsets.data()) + b * packed_.offset_bytes;
     line->offsets = packed_.has_offsets ? offsets : nullptr;
+    line->outliers = packed_.outliers.data() + packed_.first_outlier[b];
+    line->outlier_count = packed_.first_outlier[b + 1] - packed_.first_outlier[b];
     line->lane0 = b * packed_.kernel->lanes;
     line->init = packed_.init + line->lane0;
     for (size_t first = 0; first < count; first += block.pixels) {

@@ -48,13 +48,31 @@ std::vector<DepthwiseBlock> CutIntoBlocks(size_t lanes, size_t channels) {
   return blocks;
 }
 
+// More weights beyond 8 bits than this cost more than offsets do.
+constexpr size_t kMaxOutliers = 8;
+
+int32_t Fitting(int32_t weight) { return std::clamp(weight, -128, 127); }
+
+// Quantization by minimum and maximum often puts the zero point so that a single weight of a tensor does not fit 8 bits.
+bool HasFewOutliers(const DepthwiseWeights& w) {
+  size_t count = 0;
+  for (size_t tap = 0; tap < w.kernel_height * w.kernel_width; ++tap) {
+    for (size_t c = 0; c < w.channels; ++c) {
+      const int32_t weight = Centered(w, tap, c);
+      if (weight != Fitting(weight) && ++count > kMaxOutliers) return false;
+    }
+  }
+  return true;
+}
+
 template <typename T>
 void PackLane(const DepthwiseWeights& w, size_t c, int32_t offset, size_t lanes, size_t taps, size_t lane, T* packed) {
   const size_t groups = (w.kernel_height + taps - 1) / taps;
   for (size_t ky = 0; ky < w.kernel_height; ++ky) {
     for (size_t kx = 0; kx < w.kernel_width; ++kx) {
       const size_t group = kx * groups + ky / taps;
-      packed[(group * lanes + lane) * taps + ky % taps] = static_cast<T>(Centered(w, ky * w.kernel_width + kx, c) - offset);
+      const int32_t weight = Centered(w, ky * w.kernel_width + kx, c) - offset;
+      packed[(group * lanes + lane) * taps + ky % taps] = static_cast<T>(sizeof(T) == 1 ? Fitting(weight) : weight);
     }
   }
 }
@@ -100,6 +118,9 @@ Status PackDepthwise(const DepthwiseKernel& kernel, const DepthwiseWeights& w, i
   std::fill_n(init, count, 0);
   std::vector<double> multipliers(count, w.multipliers[0]);
 
+  const bool has_few_outliers = kernel.w_domain == BDomain::kS8 && HasFewOutliers(w);
+  packed->outliers.clear();
+  packed->first_outlier.assign(1, 0);
   for (size_t b = 0; b < packed->blocks.size(); ++b) {
     const DepthwiseBlock& block = packed->blocks[b];
     for (size_t lane = 0; lane < lanes; ++lane) {
@@ -115,7 +136,13 @@ Status PackDepthwise(const DepthwiseKernel& kernel, const DepthwiseWeights& w, i
         PackLane(w, c, 0, lanes, taps, lane, reinterpret_cast<int16_t*>(weights + b * packed->block_bytes));
         continue;
       }
-      const int32_t offset = RangeOf(w, c).offset();
+      const int32_t offset = has_few_outliers ? 0 : RangeOf(w, c).offset();
+      for (size_t tap = 0; has_few_outliers && tap < w.kernel_height * w.kernel_width; ++tap) {
+        const int32_t weight = Centered(w, tap, c), rest = weight - Fitting(weight);
+        if (rest == 0) continue;
+        const size_t pixel = kernel.order[lane] / (lanes / block.pixels);
+        packed->outliers.push_back({lane, pixel, byte, tap / w.kernel_width, tap % w.kernel_width, rest});
+      }
       PackLane(w, c, offset, lanes, taps, lane, reinterpret_cast<int8_t*>(weights + b * packed->block_bytes));
       packed->has_offsets = packed->has_offsets || offset != 0;
       auto* lane_offsets = reinterpret_cast<int8_t*>(offsets + b * packed->offset_bytes) + lane * taps;
@@ -123,6 +150,7 @@ Status PackDepthwise(const DepthwiseKernel& kernel, const DepthwiseWeights& w, i
         lane_offsets[ky / taps * lanes * taps + ky % taps] = static_cast<int8_t>(offset);
       }
     }
+    packed->first_outlier.push_back(packed->outliers.size());
   }
   packed->init = init;
   packed->epilogue.kind = OutputKind::kQuantized;

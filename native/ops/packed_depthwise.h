@@ -34,6 +34,8 @@ struct PackedDepthwise {
   size_t block_bytes = 0;   // of a block's weights
   size_t offset_bytes = 0;  // likewise of offsets
   bool has_offsets = false;
+  std::vector<DepthwiseOutlier> outliers;  // of block after block, which begin at:
+  std::vector<size_t> first_outlier;       // one entry more than blocks
   AlignedBuffer weights, offsets;
   AlignedBuffer lanes;  // int32[3][blocks * kernel->lanes]: init, and the two arrays of the epilogue
   const int32_t* init = nullptr;

@@ -225,7 +225,7 @@ function isInstalled(name: string): boolean {
   }
 }
 
-test('doctor finds every kernel exact', async (t) => {
+test('doctor finds every kernel and every operator exact', async (t) => {
   const { code, stdout, stderr } = await octensor(['doctor', '--json']);
   t.deepEqual({ code, stderr }, { code: 0, stderr: '' });
   const report = JSON.parse(stdout);
@@ -236,6 +236,14 @@ test('doctor finds every kernel exact', async (t) => {
   t.deepEqual(new Set(report.kernels.map((kernel: { isa: string }) => kernel.isa)), new Set(isa));
   for (const { checks, failures } of report.kernels) {
     t.true(checks >= 100);
+    t.deepEqual(failures, []);
+  }
+  t.deepEqual(
+    report.operators.map((check: { isa: string }) => check.isa),
+    isa,
+  );
+  for (const { checks, failures } of report.operators) {
+    t.true(checks >= 500);
     t.deepEqual(failures, []);
   }
   const marked = report.kernels.filter((kernel: { selected: boolean }) => kernel.selected);

@@ -10,12 +10,12 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { type Graph, InferenceSession, loadModel, OctensorError, type Tensor } from 'octensor';
 import { tryAddon } from '#lib/addon.js';
+import { differenceOf } from '#lib/cli/difference.js';
 import { randomTensor } from '#lib/cli/operands.js';
 import { ops } from '#lib/ops/index.js';
 import { makePlan } from '#lib/plan/plan.js';
 import { resolveGraph } from '#lib/plan/resolve.js';
 import { Random } from '../support/random.js';
-import { differenceOf } from '../support/same.js';
 import { smallModel } from '../support/small-model.js';
 import { mutateBytes, mutateGraph } from './mutate.js';
 

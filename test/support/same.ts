@@ -1,12 +1,7 @@
-/** What two backends must agree on: integers to the bit, real numbers within the bound that native float kernels state. */
+/** The outputs of two runs, compared. */
 import type { ExecutionContext } from 'ava';
 import type { Tensor } from 'octensor';
-
-/**
- * Kernels sum in another order than the reference, which sums in float64; so a float may be off by a few roundings of the
- * largest number that it was summed from. Those numbers are not visible here: the largest result stands for them.
- */
-const floatTolerance = 2e-5;
+import { differenceOf } from '#lib/cli/difference.js';
 
 export function expectSame(
   t: ExecutionContext,
@@ -19,19 +14,4 @@ export function expectSame(
     const difference = differenceOf(actual[name]!, tensor);
     if (difference !== undefined) t.fail(`${where}: ${name}: ${difference}`);
   }
-}
-
-/** Where two tensors differ, or undefined. */
-export function differenceOf(actual: Tensor, expected: Tensor): string | undefined {
-  if (actual.type !== expected.type) return `${actual.type} instead of ${expected.type}`;
-  if (String(actual.dims) !== String(expected.dims)) return `[${actual.dims}] instead of [${expected.dims}]`;
-  const [a, e] = [actual.data as Float32Array, expected.data as Float32Array];
-  const isFloat = expected.type === 'float32';
-  const largest = isFloat ? e.reduce((max, x) => (Number.isFinite(x) ? Math.max(max, Math.abs(x)) : max), 0) : 0;
-  for (let i = 0; i < e.length; i++) {
-    if (Object.is(a[i], e[i]) || a[i] === e[i]) continue;
-    if (isFloat && Math.abs(a[i]! - e[i]!) <= floatTolerance * largest) continue;
-    return `${a[i]} instead of ${e[i]} at ${i}`;
-  }
-  return undefined;
 }

@@ -1,11 +1,11 @@
-/** ResizeBilinear and ResizeNearest: native/ops/resize.cc. */
+/** ResizeBilinear and ResizeNearest: native/ops/resize_{bilinear,nearest}.cc. */
 import type { ResizeAttributes } from '../../ops/resize.js';
 import { floatTaps, integerTaps, type Taps } from '../../ops/resize-bilinear.js';
 import { nearest } from '../../ops/resize-nearest.js';
 import { bytesPerElement } from '../../plan/memory.js';
 import { defineLowering, type LoweringContext, type Lowerings, type StepOf } from './lowering.js';
 
-/** Of native/ops/resize.cc. */
+/** Of native/ops/resize_{bilinear,nearest}.cc. */
 const typeCodes: Readonly<Record<string, number>> = { int8: 0, uint8: 1, float32: 3 };
 
 export const resizeLowerings: Lowerings = {

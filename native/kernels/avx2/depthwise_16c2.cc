@@ -27,7 +27,7 @@ struct Avx2 {
   using Group = __m256i;
   using Weight = __m256i;
   static constexpr int kPixels = 1, kAccs = 2, kAccLanes = 8, kTaps = 2, kWeightBytes = 32, kRegisters = 16;
-  static constexpr bool kHasOffsets = false, kIsPartial = kPartial;
+  static constexpr bool kHasOffsets = false, kIsSigned = false, kIsPartial = kPartial;
 
   __m128i flip;
   size_t channels;

@@ -17,7 +17,7 @@ struct Avx512 {
   using Group = __m512i;
   using Weight = __m512i;
   static constexpr int kPixels = kParts, kAccs = 2, kAccLanes = 16, kTaps = 2, kWeightBytes = 64, kRegisters = 32;
-  static constexpr bool kHasOffsets = false, kIsPartial = kPartial;
+  static constexpr bool kHasOffsets = false, kIsSigned = false, kIsPartial = kPartial;
 
   __m256i flip;
   Avx512Quarter<kPartial> quarter;

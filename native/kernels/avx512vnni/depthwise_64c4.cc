@@ -18,7 +18,7 @@ struct Vnni {
   using Group = __m512i;
   using Weight = __m512i;
   static constexpr int kPixels = kParts, kAccs = 4, kAccLanes = 16, kTaps = 4, kWeightBytes = 64, kRegisters = 32;
-  static constexpr bool kHasOffsets = true, kIsPartial = kPartial;
+  static constexpr bool kHasOffsets = true, kIsSigned = false, kIsPartial = kPartial;
 
   __m512i flip;
   Avx512Quarter<kPartial> quarter;

@@ -20,7 +20,7 @@ struct Neon {
   using Weight = int16x8_t;
   // kRegisters: of 32, less the second half of each sum and what widening needs.
   static constexpr int kPixels = 1, kAccs = 2, kAccLanes = 8, kTaps = 1, kWeightBytes = 16, kRegisters = 28;
-  static constexpr bool kHasOffsets = false, kIsPartial = kPartial;
+  static constexpr bool kHasOffsets = false, kIsSigned = false, kIsPartial = kPartial;
 
   uint8x16_t flip;
   size_t channels;

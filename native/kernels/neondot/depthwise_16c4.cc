@@ -15,7 +15,7 @@ struct NeonDot {
   using Group = int8x16_t;
   using Weight = int8x16_t;
   static constexpr int kPixels = 1, kAccs = 4, kAccLanes = 4, kTaps = 4, kWeightBytes = 16, kRegisters = 32;
-  static constexpr bool kHasOffsets = true, kIsPartial = kPartial;
+  static constexpr bool kHasOffsets = true, kIsSigned = true, kIsPartial = kPartial;
 
   uint8x16_t flip;
   size_t channels;
