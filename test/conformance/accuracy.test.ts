@@ -66,7 +66,7 @@ const accuracy = test.macro(async (t, model: string, makeSet: () => DataSet, sca
     return;
   }
   const { count, pixels, label } = makeSet();
-  const session = await InferenceSession.create(join(data!, 'models/tflite', model), { backend: 'reference' });
+  const session = await InferenceSession.create(join(data!, 'models/tflite', model));
   const input = session.inputs[0]!;
   let right = 0;
   for (let i = 0; i < count; i++) {
@@ -83,3 +83,5 @@ test('LSTM, int8: 98.5 %', accuracy, 'coral/keras_lstm_mnist_ptq.tflite', mnist,
 test('ResNet8, int8: 88 %', accuracy, 'mlperf_tiny/ic_resnet8_int8.tflite', exact, 1, 88);
 test('ResNet8, int8, JPEG pictures: 76.45 %', accuracy, 'mlperf_tiny/ic_resnet8_int8.tflite', jpeg, 1, 1529);
 test('ResNet v1-8, uint8 to float32: 76.15 %', accuracy, 'stm32/cifar10_resnet_v1_8_int8.tflite', jpeg, 1, 1523);
+test('ResNet8, float32: 88 %', accuracy, 'mlperf_tiny/ic_resnet8_float.tflite', exact, 1, 88);
+test('ResNet8, float32, JPEG pictures: 76.4 %', accuracy, 'mlperf_tiny/ic_resnet8_float.tflite', jpeg, 1, 1528);
