@@ -1,7 +1,7 @@
 /**
  * How long a fresh process takes from `import 'octensor'` to its first result of MobileNet v2, against onnxruntime-node where that is
- * installed (or lies in the folder that OCTENSOR_PEERS names): medians of `--processes` (default 15) of each, one after the other
- * in turns. Models come from OCTENSOR_TEST_DATA (default: ../shared/data).
+ * installed (seen from the current folder or from this one): medians of `--processes` (default 15) of each, which take turns.
+ * Models come from OCTENSOR_TEST_DATA (default: ../shared/data).
  */
 import { execFileSync } from 'node:child_process';
 import { createRequire } from 'node:module';
@@ -15,7 +15,11 @@ const options = { processes: { type: 'string', default: '15' } };
 const { values } = parseArgs({ options: /** @type {const} */ (options) });
 const phases = /** @type {const} */ (['import', 'create', 'first run']);
 
-/** Each is a whole process; `marks` are the times before and after each phase. */
+/**
+ * A whole process; `marks` are the times before and after each phase.
+ * @param {string} module
+ * @param {string} model
+ */
 const ours = (module, model) => `
   const marks = [performance.now()];
   const { InferenceSession, Tensor } = await import(${JSON.stringify(module)});
@@ -28,6 +32,11 @@ const ours = (module, model) => `
   marks.push(performance.now());
   process.stdout.write(JSON.stringify(marks));`;
 
+/**
+ * The same for the peer; its model takes float32 pictures and quantizes them.
+ * @param {string} module
+ * @param {string} model
+ */
 const theirs = (module, model) => `
   const marks = [performance.now()];
   const { createRequire } = await import('node:module');
@@ -44,13 +53,16 @@ const theirs = (module, model) => `
 /** @param {string} script */
 function measure(script) {
   const marks = JSON.parse(
-    execFileSync(process.execPath, ['--input-type=module', '--eval', script], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] }),
+    execFileSync(process.execPath, ['--input-type=module', '--eval', script], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'inherit'],
+    }),
   );
   return [...phases.map((_, i) => marks[i + 1] - marks[i]), marks.at(-1) - marks[0]];
 }
 
 function resolvePeer() {
-  for (const folder of [process.env.OCTENSOR_PEERS ?? root, root]) {
+  for (const folder of [process.cwd(), root]) {
     try {
       return createRequire(join(folder, 'package.json')).resolve('onnxruntime-node');
     } catch {
@@ -73,14 +85,18 @@ const programs = [
       join(models, 'tflite', 'coral', 'tf2_mobilenet_v2_1.0_224_ptq.tflite'),
     ),
   },
-  ...(peer ? [{ name: 'onnxruntime-node', script: theirs(peer, join(models, 'onnx', 'zoo_int8', 'mobilenetv2-12-int8.onnx')) }] : []),
+  ...(peer
+    ? [{ name: 'onnxruntime-node', script: theirs(peer, join(models, 'onnx', 'zoo_int8', 'mobilenetv2-12-int8.onnx')) }]
+    : []),
 ];
 /** @type {number[][][]} */
 const samples = programs.map(() => []);
 for (let i = 0; i < Number(values.processes); i++) {
   for (const [p, { script }] of programs.entries()) samples[p]?.push(measure(script));
 }
-const medians = samples.map((rows) => [...phases, 'total'].map((_, phase) => median(rows.map((row) => row[phase] ?? Number.NaN))));
+const medians = samples.map((rows) =>
+  [...phases, 'total'].map((_, phase) => median(rows.map((row) => row[phase] ?? Number.NaN))),
+);
 printTable(
   `Cold start, ms, medians of ${values.processes} processes; Node ${process.versions.node}`,
   ['', ...phases, 'total'],

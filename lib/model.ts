@@ -1,5 +1,5 @@
 /** Reads a model from a file, a file: URL or bytes. */
-import { readFile, stat } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { describe, invalid, OctensorError } from './errors.js';
 import type { Graph } from './graph/graph.js';
 import { typedArrayName } from './typed-array.js';
@@ -28,6 +28,8 @@ export async function loadGraph(model: string | URL | Uint8Array, { format, sign
   if (!isBytes && typeof model !== 'string' && !(model instanceof URL)) {
     throw invalid('ERR_OPTION', 'model', 'a path, a file: URL or a Uint8Array', model);
   }
+  // A quarter of all code, which a program that makes its graphs itself need not read; here it is compiled while the file is read
+  const importer = format === 'onnx' || isBytes ? undefined : import('./formats/tflite/import.js');
   const given = isBytes ? (model as Uint8Array) : await readModel(model as string | URL, signal);
   // No Buffer, whose `slice` is no copy.
   const bytes = new Uint8Array(given.buffer, given.byteOffset, given.byteLength);
@@ -35,8 +37,7 @@ export async function loadGraph(model: string | URL | Uint8Array, { format, sign
   if (bytes.length > maxModelBytes) throw tooLarge(name, bytes.length);
   const found = format ?? formatOf(bytes);
   if (found === 'tflite') {
-    // A quarter of all code, which a program that makes its graphs itself, or comes with ONNX, need not read
-    const { importTflite } = await import('./formats/tflite/import.js');
+    const { importTflite } = await (importer ?? import('./formats/tflite/import.js'));
     return importTflite(bytes, { keepsBytes: !isBytes });
   }
   if (found === 'onnx')
@@ -49,15 +50,36 @@ async function readModel(path: string | URL, signal: AbortSignal | undefined): P
     throw invalid('ERR_OPTION', 'model', 'a file: URL (fetch others and pass the bytes)', path.href);
   }
   try {
-    const { size } = await stat(path);
-    if (size > maxModelBytes) throw tooLarge(describe(String(path)), size);
-    return await readFile(path, { signal });
+    const file = await open(path);
+    try {
+      return await readWhole(file, describe(String(path)), signal);
+    } finally {
+      await file.close();
+    }
   } catch (cause) {
     if (cause instanceof OctensorError) throw cause;
     if (signal?.aborted) throw new OctensorError('ERR_ABORTED', 'reading the model: aborted', { cause: signal.reason });
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new OctensorError('ERR_MODEL_FORMAT', `cannot read the model: ${reason}`, { cause });
   }
+}
+
+/** At once where the system can: readFile would come back to this thread, which compiles code meanwhile, for each part. */
+async function readWhole(file: FileHandle, name: string, signal: AbortSignal | undefined): Promise<Uint8Array> {
+  const stats = await file.stat();
+  const { size } = stats;
+  if (size > maxModelBytes) throw tooLarge(name, size);
+  if (!stats.isFile()) return file.readFile({ signal }); // a pipe does not know its size
+  const bytes = new Uint8Array(size);
+  let end = 0;
+  while (end < size) {
+    signal?.throwIfAborted();
+    const { bytesRead } = await file.read(bytes, end);
+    if (bytesRead === 0) break;
+    end += bytesRead;
+  }
+  signal?.throwIfAborted();
+  return bytes.subarray(0, end);
 }
 
 function tooLarge(name: string, sizeBytes: number): OctensorError {

@@ -83,8 +83,11 @@ export class InferenceSession {
     checkSessionOptions(options);
     const { numerics, format, signal } = options;
     throwIfAborted(signal, 'create');
+    const loading = isGraph(model) ? model : loadGraph(model, { format, signal });
+    Promise.resolve(loading).catch(() => {}); // of two errors the backend's counts
+    // The addon is loaded while the file is read
     const backend = chooseBackend(options);
-    const graph = isGraph(model) ? model : await loadGraph(model, { format, signal });
+    const graph = await loading;
     throwIfAborted(signal, 'create');
     return new InferenceSession(numerics === undefined ? graph : { ...graph, numerics }, backend);
   }

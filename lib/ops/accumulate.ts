@@ -8,6 +8,8 @@
  *
  * Integer sums are int32 and wrap. TFLite's quantization specification; Jacob et al. 2017, section 2.2.
  */
+import type { Node } from '../graph/graph.js';
+import { fixedPointLimit } from '../quant/requant.js';
 import type { DataType, Tensor } from '../tensor.js';
 import { hybridProducts } from './hybrid.js';
 import { expectType, type NodeContext, nodeError, perTensor, type RunContext, requiredInput } from './op.js';
@@ -151,7 +153,7 @@ function quantizedProducts<A>(context: RunContext<A>, layout: ProductLayout): In
   const weights = weightQParams(context, inputs[1]!, layout);
   const bounds = quantizedBounds(layout.activation, y, numerics);
   const multipliers = multipliersOf(context, layout, weights);
-  const requantizers = multipliers.map((multiplier) => requantizer(multiplier, y, bounds, numerics));
+  const requantizers = Array.from(multipliers, (multiplier) => requantizer(multiplier, y, bounds, numerics));
   const bias = (data[2]?.data as Int32Array | undefined) ?? new Int32Array(layout.channels);
   const sums = Int32Array.from(bias);
   const out = allocate(outputs[0]!.type, product(outputs[0]!.dims)) as Int8Array | Uint8Array;
@@ -171,16 +173,30 @@ export function multipliersOf<A>(
   context: NodeContext<A> & Pick<RunContext<A>, 'outputs'>,
   { kind }: Pick<ProductLayout, 'kind'>,
   { perChannel, scales }: WeightQParams,
-): number[] {
+): Float64Array {
   const { node, numerics, inputs, outputs } = context;
   const [x, y] = [perTensor(context, inputs[0]!), perTensor(context, outputs[0]!)];
   const inFloat32 = !perChannel && (kind === 'matrix' || inputs[0]!.type === 'uint8');
-  return Array.from(scales, (scale) => {
-    const exact = x.scale * scale;
-    const rounded = Math.fround(exact);
-    const multiplier = numerics === 'onnx' ? Math.fround(rounded / y.scale) : (inFloat32 ? rounded : exact) / y.scale;
-    return checkedMultiplier(node, multiplier);
-  });
+  return quotients(node, scales, x.scale, y.scale, numerics === 'onnx' ? 'all' : inFloat32 ? 'product' : 'none');
+}
+
+/** A function of its own: the loop is compiled while a session is made, which takes as long as what stands around it. */
+function quotients(
+  node: Node,
+  scales: Float32Array,
+  xScale: number,
+  yScale: number,
+  inFloat32: 'all' | 'product' | 'none',
+): Float64Array {
+  const result = new Float64Array(scales.length);
+  for (let i = 0; i < scales.length; i++) {
+    const exact = xScale * scales[i]!;
+    let quotient = exact / yScale;
+    if (inFloat32 === 'all') quotient = Math.fround(Math.fround(exact) / yScale);
+    else if (inFloat32 === 'product') quotient = Math.fround(exact) / yScale;
+    result[i] = quotient > 0 && quotient < fixedPointLimit ? quotient : checkedMultiplier(node, quotient);
+  }
+  return result;
 }
 
 function realProducts<A>(context: RunContext<A>, { channels, activation }: ProductLayout): RealProducts {

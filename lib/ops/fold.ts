@@ -1,4 +1,5 @@
 /** Nodes whose results are known before anything runs: which they are, and how much of that a file may ask for. */
+import type { Node } from '../graph/graph.js';
 import type { Tensor } from '../tensor.js';
 import type { NodeContext, Op, Operand, OutputShape } from './op.js';
 import { product } from './shapes.js';
@@ -21,6 +22,11 @@ export class FoldBudget {
     this.#left -= elements;
     return true;
   }
+}
+
+/** Whether `isKnownBeforehand` may be true, without the node's context: for nearly all nodes it is not. */
+export function mayBeKnown({ op, inputs }: Node, constants: ReadonlyMap<string, Tensor>): boolean {
+  return shapeOps.has(op) || inputs.every((name) => name === '' || constants.has(name));
 }
 
 export function isKnownBeforehand({ node, inputs }: NodeContext<unknown>): boolean {

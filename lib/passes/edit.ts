@@ -4,10 +4,33 @@ import type { QParams } from '../quant/qparams.js';
 import type { Tensor } from '../tensor.js';
 import type { Rewrite } from './pass.js';
 
+interface Uses {
+  readonly producers: ReadonlyMap<string, Node>;
+  readonly readers: ReadonlyMap<string, readonly Node[]>;
+}
+
+/** Most passes find nothing to do, and the next one looks at the same graph. */
+const usesOf = new WeakMap<Graph, Uses>();
+
+function findUses(graph: Graph): Uses {
+  const producers = new Map<string, Node>();
+  const readers = new Map<string, Node[]>();
+  for (const node of graph.nodes) {
+    for (const name of node.outputs) producers.set(name, node);
+    for (const name of node.inputs) {
+      const known = readers.get(name);
+      if (known === undefined) readers.set(name, [node]);
+      else known.push(node);
+    }
+  }
+  const uses = { producers, readers };
+  usesOf.set(graph, uses);
+  return uses;
+}
+
 export class Edit {
   readonly graph: Graph;
-  readonly #producers = new Map<string, Node>();
-  readonly #readers = new Map<string, Node[]>();
+  readonly #uses: Uses;
   /** Values that leave the graph: its outputs, and what states become. */
   readonly #kept: ReadonlySet<string>;
   readonly #claimed = new Set<Node>();
@@ -20,14 +43,7 @@ export class Edit {
   constructor(graph: Graph) {
     this.graph = graph;
     this.#kept = new Set([...graph.outputs, ...graph.states.map(({ next }) => next)]);
-    for (const node of graph.nodes) {
-      for (const name of node.outputs) this.#producers.set(name, node);
-      for (const name of node.inputs) {
-        const readers = this.#readers.get(name);
-        if (readers === undefined) this.#readers.set(name, [node]);
-        else readers.push(node);
-      }
-    }
+    this.#uses = usesOf.get(graph) ?? findUses(graph);
   }
 
   value(name: string): Value {
@@ -36,12 +52,12 @@ export class Edit {
 
   /** The node that computes a value; undefined for inputs, constants and states. */
   producer(name: string): Node | undefined {
-    return this.#producers.get(name);
+    return this.#uses.producers.get(name);
   }
 
   /** One entry for each input that is the value. */
   readers(name: string): readonly Node[] {
-    return this.#readers.get(name) ?? [];
+    return this.#uses.readers.get(name) ?? [];
   }
 
   isKept(name: string): boolean {
@@ -88,7 +104,7 @@ export class Edit {
    */
   bypass(node: Node, input: string, output: string, ...others: readonly Node[]): boolean {
     const [from, to] = this.isKept(output) ? [input, output] : [output, input];
-    const isBound = from === input && (this.isKept(input) || this.#producers.get(input) === undefined);
+    const isBound = from === input && (this.isKept(input) || this.#uses.producers.get(input) === undefined);
     if (isBound || this.#renamed.has(from) || !this.claim(node, ...others)) return false;
     this.#renamed.set(from, to);
     this.replace(node);

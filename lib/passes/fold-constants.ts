@@ -3,7 +3,7 @@
  * known; what is constant for all shapes is computed here, once for all plans, and other passes see the result.
  */
 import type { Graph, Node, Value } from '../graph/graph.js';
-import { FoldBudget, foldNode, isKnownBeforehand } from '../ops/fold.js';
+import { FoldBudget, foldNode, isKnownBeforehand, mayBeKnown } from '../ops/fold.js';
 import { ops } from '../ops/index.js';
 import { macsOf } from '../ops/macs.js';
 import { AttributeReader, type Operand } from '../ops/op.js';
@@ -32,6 +32,7 @@ export const foldConstants: Pass = {
 
 /** Undefined where something is not known, too much to compute, or not what the graph declares, which the plan will report. */
 function resultsOf(graph: Graph, node: Node, known: ReadonlyMap<string, Tensor>, budget: FoldBudget) {
+  if (!mayBeKnown(node, known)) return undefined;
   const inputs = node.inputs.map((name) => (name === '' ? undefined : operandOf(graph.values.get(name)!, known.get(name))));
   if (node.outputs.includes('') || inputs.includes(null)) return undefined;
   const op = ops.get(node.op)!;

@@ -32,7 +32,9 @@ const maxRounds = 20;
 /** Runs the passes in order, again and again, until none of them finds anything. The log has an entry for each that did. */
 export function runPasses(graph: Graph, passes: readonly Pass[]): Optimized {
   const log: LogEntry[] = [];
-  let current = graph;
+  // An object of its own, of which passes may keep what they find out: the caller's may be another graph the next time
+  const given = { ...graph };
+  let current: Graph = given;
   for (let round = 0; round < maxRounds; round++) {
     const before = current;
     for (const pass of passes) {
@@ -43,5 +45,5 @@ export function runPasses(graph: Graph, passes: readonly Pass[]): Optimized {
     }
     if (current === before) break;
   }
-  return { graph: current, log };
+  return { graph: current === given ? graph : current, log };
 }

@@ -89,9 +89,10 @@ function mismatch(
   dims: readonly number[],
   bindings: Map<string, number>,
 ): { readonly code: 'ERR_DTYPE' | 'ERR_SHAPE'; readonly message: string } | undefined {
+  const hasType = type === value.type;
+  if (hasType && fits(value.dims, dims, bindings)) return undefined;
   const name = describe(value.name);
-  if (type !== value.type) return { code: 'ERR_DTYPE', message: `${name} is declared as ${value.type}, got ${type}` };
-  if (fits(value.dims, dims, bindings)) return undefined;
+  if (!hasType) return { code: 'ERR_DTYPE', message: `${name} is declared as ${value.type}, got ${type}` };
   return { code: 'ERR_SHAPE', message: `${name} is declared as ${formatDims(value.dims)}, got ${formatDims(dims)}` };
 }
 

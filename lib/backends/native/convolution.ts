@@ -36,7 +36,7 @@ export function productFields<A>(step: StepOf<A>, context: LoweringContext, layo
     xSigned: Number(x.type === 'int8'),
     xZeroPoint: input.zeroPoint,
     weightZeroPoints: weights.zeroPoints,
-    multipliers: Float64Array.from(multipliersOf(step, layout, weights)),
+    multipliers: multipliersOf(step, layout, weights),
     outputKind: quantizedOutput,
     numerics: numericsCodes[step.numerics],
     ySigned: Number(y.type === 'int8'),

@@ -3,7 +3,15 @@ import { describe, type ErrorCode, OctensorError } from '../../errors.js';
 import type { Operand } from '../../ops/op.js';
 import { readFlexMap } from './flex-map.js';
 import { BuiltinOperator, BuiltinOptions, type Model, type Operator } from './schema/tflite_generated.js';
-import { customOptionsField, type TensorReader, type TfliteTensor, vectorBytes } from './tensors.js';
+import {
+  customOptionsField,
+  inputsField,
+  int32Vector,
+  outputsField,
+  type TensorReader,
+  type TfliteTensor,
+  vectorBytes,
+} from './tensors.js';
 import { type CheckedByteBuffer, emptyTable, formatError, vector } from './verify.js';
 
 export interface OperatorCode {
@@ -46,10 +54,10 @@ export class OperatorReader {
     this.#tensors = tensors;
     this.#buffer = context.buffer;
     this.#operands = context.operands;
-    this.inputs = vector(operator.inputsLength(), (i) => operator.inputs(i)).map((index) =>
+    this.inputs = int32Vector(this.#buffer, operator, inputsField).map((index) =>
       index === -1 ? undefined : tensors.at(index, where),
     );
-    this.outputs = vector(operator.outputsLength(), (i) => operator.outputs(i)).map((index) => tensors.at(index, where));
+    this.outputs = int32Vector(this.#buffer, operator, outputsField).map((index) => tensors.at(index, where));
     const first = this.outputs[0];
     if (first === undefined) throw formatError(`${where}: expected an output, got none`);
     this.name = uniqueName(first.name);

@@ -12,7 +12,7 @@ import {
   type Tensor as TensorTable,
   TensorType,
 } from './schema/tflite_generated.js';
-import { type CheckedByteBuffer, formatError, unsupported, vector } from './verify.js';
+import { type CheckedByteBuffer, formatError, unsupported } from './verify.js';
 
 interface ElementType {
   readonly type: DataType;
@@ -96,7 +96,7 @@ export class TensorReader {
     if (element === undefined) throw unsupported(`${place}: type ${TensorType[table.type()] ?? table.type()} is not supported`);
     if (table.sparsity() !== null) throw unsupported(`${place}: sparse tensors are not supported`);
     const isComplex = table.type() === TensorType.COMPLEX64;
-    const shape = vector(table.shapeLength(), (i) => table.shape(i));
+    const shape = int32Vector(this.#buffer, table, shapeField);
     const dims = checkedDims(isComplex ? [...shape, 2] : shape, place);
     const qparams = readQParams(this.#buffer, table.quantization(), element.type, dims, place);
     const constant = this.#readConstant(table, element, dims, place);
@@ -143,8 +143,11 @@ export class TensorReader {
   }
 }
 
-/** The vtable entries of Buffer.data, Operator.custom_options, and QuantizationParameters' scale and zero_point. */
+/** The vtable entries of Tensor.shape, Buffer.data, Operator's vectors, and QuantizationParameters' scale and zero_point. */
+const shapeField = 4;
 const dataField = 4;
+export const inputsField = 6;
+export const outputsField = 8;
 export const customOptionsField = 14;
 const scaleField = 8;
 const zeroPointField = 10;
@@ -160,6 +163,11 @@ export function vectorBytes(
   if (offset === 0) return new Uint8Array();
   const position = table.bb_pos + offset;
   return buffer.slice(buffer.__vector(position), buffer.__vector_len(position) * elementBytes);
+}
+
+/** All of a vector of int32 at once; the generated accessor looks for the vector again for each element. */
+export function int32Vector(buffer: CheckedByteBuffer, table: { readonly bb_pos: number }, field: number): number[] {
+  return [...new Int32Array(copied(vectorBytes(buffer, table, field, 4)))];
 }
 
 /** More than any kernel of TFLite's takes. */
@@ -188,7 +196,7 @@ function readQParams(
   if (table === null || !Object.hasOwn(quantizedRanges, type)) return undefined;
   if (table.detailsType() !== 0) throw unsupported(`${place}: custom quantization is not supported`);
   // Networks have tens of thousands of scales: their bytes are copied at once
-  const scales = new Float32Array(vectorBytes(buffer, table, scaleField, 4).slice().buffer);
+  const scales = new Float32Array(copied(vectorBytes(buffer, table, scaleField, 4)));
   const count = scales.length;
   if (count === 0) return undefined;
   const zeroPointCount = table.zeroPointLength();
@@ -219,8 +227,8 @@ function readQParams(
 function checkedZeroPoints(bytes: Uint8Array, type: QuantizedType, place: string): Int32Array {
   const result = new Int32Array(bytes.length / 8);
   // Symmetric weights: most of all zero points are in arrays of nothing else
-  if (globalThis.Buffer.compare(bytes, new Uint8Array(bytes.length)) === 0) return result;
-  const words = new Int32Array(bytes.slice().buffer);
+  if (result.length > 1 && globalThis.Buffer.compare(bytes, new Uint8Array(bytes.length)) === 0) return result;
+  const words = new Int32Array(copied(bytes));
   const [min, max] = quantizedRanges[type];
   for (let i = 0; i < result.length; i++) {
     const low = words[2 * i]!;
@@ -231,4 +239,8 @@ function checkedZeroPoints(bytes: Uint8Array, type: QuantizedType, place: string
     result[i] = low;
   }
   return result;
+}
+
+function copied({ buffer, byteOffset, byteLength }: Uint8Array): ArrayBuffer {
+  return (buffer as ArrayBuffer).slice(byteOffset, byteOffset + byteLength);
 }
