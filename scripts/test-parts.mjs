@@ -6,8 +6,9 @@ import { ava, cmake, ctest, fuzz, need, sum, Unavailable } from './test-tools.mj
 
 /** @typedef {import('./test-tools.mjs').Counts} Counts */
 
-// Emulators and sanitizers run the same tests on a smaller grid of shapes.
+// Emulators and sanitizers run the same tests on a smaller grid of shapes; emulators on the best instruction set of their CPU.
 const quick = { OCTENSOR_PARITY: 'quick' };
+const emulated = { ...quick, OCTENSOR_PARITY_ISA: 'best' };
 const armNodeVersion = '20.20.2';
 
 /** @param {string} library */
@@ -49,17 +50,17 @@ async function arm64(cpu, folders) {
   need(['qemu-aarch64-static', 'aarch64-linux-gnu-g++'], 'qemu-user-static, g++-aarch64-linux-gnu');
   const launcher = ['qemu-aarch64-static', '-L', '/usr/aarch64-linux-gnu', await armNode()];
   await prebuilds();
-  return ava(folders, { launcher, env: { ...quick, QEMU_CPU: cpu, PREBUILDS_ONLY: '1' } });
+  return ava(folders, { launcher, env: { ...emulated, QEMU_CPU: cpu, PREBUILDS_ONLY: '1' } });
 }
 
 /**
  * Native tests, and the JavaScript suite on the instrumented addon.
- * @param {'address' | 'undefined' | 'thread'} sanitizer
+ * @param {'address,undefined' | 'thread'} sanitizer
  * @param {readonly string[]} folders
  * @param {Record<string, string>} [env] of the JavaScript suite
  */
 async function sanitized(sanitizer, folders, env = {}) {
-  const name = `sanitize-${sanitizer}`;
+  const name = `sanitize-${sanitizer.replace(',', '-')}`;
   const native = await ctest(await cmake(name, [`-DOCTENSOR_SANITIZE=${sanitizer}`]));
   return sum(native, await ava(folders, { env: { ...quick, ...env, OCTENSOR_PREBUILD: join(root, 'build', name) } }));
 }
@@ -83,16 +84,15 @@ export const parts = [
   { name: 'clang', what: 'native tests (clang)', run: async () => ctest(await cmake('native-clang', [], 'clang++-19')) },
   {
     name: 'asan',
-    what: 'AddressSanitizer',
+    what: 'AddressSanitizer and UndefinedBehaviorSanitizer',
     // Node keeps memory until its end, which is no leak of ours; the native tests do look for leaks.
     run: async () =>
-      sanitized('address', ['parity', 'fuzz'], {
+      sanitized('address,undefined', ['parity', 'fuzz'], {
         LD_PRELOAD: await gccLibrary('libasan.so'),
         ASAN_OPTIONS: 'detect_leaks=0',
         OCTENSOR_FUZZ_SECONDS: '20',
       }),
   },
-  { name: 'ubsan', what: 'UndefinedBehaviorSanitizer', run: () => sanitized('undefined', ['parity', 'fuzz']) },
   {
     name: 'tsan',
     what: 'ThreadSanitizer',
@@ -115,7 +115,7 @@ export const parts = [
       if (process.arch !== 'x64') throw new Unavailable(`runs on x64, this is ${process.arch}`);
       const program = has('qemu-x86_64-static') ? 'qemu-x86_64-static' : 'qemu-x86_64';
       need([program], 'qemu-user-static');
-      return ava(['parity'], { launcher: [program, '-cpu', 'Haswell', process.execPath], env: quick });
+      return ava(['parity'], { launcher: [program, '-cpu', 'Haswell', process.execPath], env: emulated });
     },
   },
   { name: 'neon', what: 'parity on an emulated Cortex-A72 (NEON)', run: () => arm64('cortex-a72', ['parity']) },

@@ -9,6 +9,9 @@
 namespace octensor {
 namespace {
 
+// As much as a plan may ask for its values.
+constexpr size_t kMaxScratchBytes = size_t{1} << 32;
+
 bool ReadString(napi_env env, napi_value value, std::string* text) {
   char buffer[64];  // longer than any name that is looked up
   size_t length = 0;
@@ -111,6 +114,9 @@ bool AppendSteps(napi_env env, napi_value steps, Program* program) {
       StepFields fields(description.fields.data(), description.fields.size(), program->environment());
       std::unique_ptr<Step> step;
       kind->make(&fields, &step);
+      if (step != nullptr && step->scratch_bytes() > kMaxScratchBytes) {
+        fields.Fail("scratch", StatusCode::kShape, "expected a step that needs at most 4 GiB of scratch");
+      }
       ok = fields.ok() && step != nullptr;
       if (ok) {
         program->Append(std::move(step));
