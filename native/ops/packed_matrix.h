@@ -32,7 +32,7 @@ struct PackedMatrix {
   AlignedBuffer zero_points;    // int32[n padded], in the kernel's BDomain; all 0 for kS16
   bool has_zero_point = false;  // some zero_points[n] is not 0
   std::vector<GemmOutlier> outliers;
-  uint64_t max_magnitude = 0;   // the largest sum of |b - zero point| over a column
+  uint64_t max_magnitude = 0;  // the largest sum of |b - zero point| over a column
 
   size_t size_bytes() const { return panels.size_bytes() + column_sums.size_bytes() + zero_points.size_bytes(); }
 };

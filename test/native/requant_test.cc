@@ -113,8 +113,8 @@ TEST_CASE("a multiplier of zero gives zero in both fixed-point numerics") {
   }
 }
 
-// docs/numerics.md: f = f32(acc) * scale, clamped to [qmin - z, qmax - z], rounded half to even, + z. The product of two floats is
-// exact in double; converting that to float is the one rounding of a float multiplication.
+// docs/numerics.md: f = f32(acc) * scale, clamped to [qmin - z, qmax - z], rounded half to even, + z. The product of two floats
+// is exact in double; converting that to float is the one rounding of a float multiplication.
 int32_t OnnxDefinition(int32_t x, float scale, int32_t zero_point, int32_t qmin, int32_t qmax) {
   const double f = static_cast<float>(double{static_cast<float>(x)} * double{scale});
   const double clamped = std::fmin(std::fmax(f, qmin - zero_point), qmax - zero_point);
