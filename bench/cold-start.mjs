@@ -5,12 +5,11 @@
  */
 import { execFileSync } from 'node:child_process';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
-import { printTable, testData } from './run.mjs';
+import { printTable, root, testData } from './run.mjs';
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const options = { processes: { type: 'string', default: '15' } };
 const { values } = parseArgs({ options: /** @type {const} */ (options) });
 const phases = /** @type {const} */ (['import', 'create', 'first run']);

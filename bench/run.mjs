@@ -8,7 +8,7 @@ import { markdownTable } from 'markdown-table';
 /** @typedef {import('../dist/cli/gemm-report.js').GemmReport} GemmReport */
 /** @typedef {import('../dist/cli/gemm-benchmark.js').GemmResult} GemmResult */
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
+export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 /** Where models and data sets lie that are not part of this repository. */
 export function testData() {

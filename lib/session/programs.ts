@@ -17,6 +17,8 @@ export class Programs {
   readonly #backend: Backend;
   readonly #isOptimized: boolean;
   readonly #nodes: readonly ResolvedNode[];
+  /** Where all shapes are known there is one, and nothing to look up. */
+  #only: PlannedProgram | undefined;
   /** By shapes; the one used last stands last. */
   readonly #programs = new Map<string, PlannedProgram>();
 
@@ -33,11 +35,12 @@ export class Programs {
     this.#nodes = graph === given ? resolved : resolveGraph(graph);
     const declared = graph.inputs.map((name) => [name, graph.values.get(name)!.dims] as const);
     const isStatic = declared.every(([, dims]) => dims.every((dim) => typeof dim === 'number'));
-    if (isStatic) this.get(new Map(declared.map(([name, dims]) => [name, { dims: dims as readonly number[] }])));
+    if (isStatic) this.#only = this.get(new Map(declared.map(([name, dims]) => [name, { dims: dims as readonly number[] }])));
   }
 
   /** For inputs of the shapes of these tensors. */
   get(inputs: ReadonlyMap<string, { readonly dims: readonly number[] }>): PlannedProgram {
+    if (this.#only !== undefined) return this.#only;
     const key = this.#graph.inputs.map((name) => inputs.get(name)!.dims.join()).join(';');
     let found = this.#programs.get(key);
     if (found === undefined) {
