@@ -109,9 +109,9 @@ struct GemmKernel {
   void (*sum_rows)(const GemmTile& tile, int32_t* sums);
   // Taller tiles on narrower panels, for matrices that have few columns or leave a narrow last panel; unused ones are {0, 0}.
   TileShape narrow[2];
-  uint8_t max_tiles;         // in one call
-  bool takes_uniform_terms;  // GemmTile::column_term may be null beside row_term
-  bool takes_outliers;
+  uint8_t max_tiles = 1;             // in one call
+  bool takes_uniform_terms = false;  // GemmTile::column_term may be null beside row_term
+  bool takes_outliers = false;
 };
 
 // Runs `rounds` rounds of the ISA's multiply-accumulate instruction on registers only, and returns how many 8-bit

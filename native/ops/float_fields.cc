@@ -34,8 +34,8 @@ FloatWindow ReadFloatWindow(StepFields* fields) {
   w.stride_x = ReadStep(fields, "strideX");
   w.dilation_y = ReadStep(fields, "dilationY");
   w.dilation_x = ReadStep(fields, "dilationX");
-  w.top = fields->Size("top", 0);
-  w.left = fields->Size("left", 0);
+  w.top = fields->Size("padTop", 0);
+  w.left = fields->Size("padLeft", 0);
   w.out_height = fields->Size("outHeight");
   w.out_width = fields->Size("outWidth");
   return w;

@@ -102,7 +102,7 @@ void MakeFloatPoolStep(StepFields* fields, std::unique_ptr<Step>* step) {
   // The first window reaches into the image, and the last one begins in it.
   if (w.top >= w.kernel_height || w.left >= w.kernel_width || (w.out_height - 1) * w.stride_y >= w.top + w.height ||
       (w.out_width - 1) * w.stride_x >= w.left + w.width || w.dilation_y != 1 || w.dilation_x != 1) {
-    fields->Fail("top", StatusCode::kShape, "expected windows without gaps that all overlap the image");
+    fields->Fail("padTop", StatusCode::kShape, "expected windows without gaps that all overlap the image");
   }
   const size_t x_count = CheckedProduct(fields, "depth", {w.batches, w.height, w.width, w.depth});
   const size_t y_count = CheckedProduct(fields, "depth", {w.batches, w.out_height, w.out_width, w.depth});

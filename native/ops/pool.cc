@@ -176,7 +176,7 @@ class PoolStep : public Step {
 
 }  // namespace
 
-// x: bytes [batches, height, width, channels]; y: bytes [batches, outHeight, outWidth, channels]; max: flag, else the average;
+// x: bytes [batches, height, width, depth]; y: bytes [batches, outHeight, outWidth, depth]; max: flag, else the average;
 // numerics; kernelHeight, kernelWidth (product at most 65536), strideY, strideX, padTop, padLeft;
 // signed, zeroPoints: int32[3] of x, x, y; bounds: int32[2] of y; xScale, yScale: of onnx averages
 void MakePoolStep(StepFields* fields, std::unique_ptr<Step>* step) {
@@ -184,7 +184,7 @@ void MakePoolStep(StepFields* fields, std::unique_ptr<Step>* step) {
   p.kind = fields->Flag("max") ? PoolKind::kMax : PoolKind::kAverage;
   p.numerics = static_cast<Numerics>(fields->Integer("numerics", 0, 2));
   p.batches = fields->Size("batches"), p.height = fields->Size("height"), p.width = fields->Size("width");
-  p.channels = fields->Size("channels");
+  p.channels = fields->Size("depth");
   p.out_height = fields->Size("outHeight"), p.out_width = fields->Size("outWidth");
   p.kernel_height = fields->Size("kernelHeight"), p.kernel_width = fields->Size("kernelWidth");
   p.stride_y = fields->Size("strideY"), p.stride_x = fields->Size("strideX");
@@ -196,7 +196,7 @@ void MakePoolStep(StepFields* fields, std::unique_ptr<Step>* step) {
         p.batches <= kMaxStepBytes / (plane * p.channels)) {
       return p.batches * plane * p.channels;
     }
-    fields->Fail("channels", StatusCode::kShape, "expected dimensions whose product is a size");
+    fields->Fail("depth", StatusCode::kShape, "expected dimensions whose product is a size");
     return 1;
   };
   const size_t x_size = size(p.height, p.width), y_size = size(p.out_height, p.out_width);

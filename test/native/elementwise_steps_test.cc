@@ -153,7 +153,7 @@ Description MakeDescription(int which, std::mt19937& random) {
           .Number("max", random() % 2)
           .Number("numerics", random() % 3)
           .Number("batches", 2);
-      d.Number("height", 9).Number("width", 6).Number("channels", 10).Number("outHeight", 5).Number("outWidth", 3);
+      d.Number("height", 9).Number("width", 6).Number("depth", 10).Number("outHeight", 5).Number("outWidth", 3);
       d.Number("kernelHeight", 3).Number("kernelWidth", 3).Number("strideY", 2).Number("strideX", 2).Number("padTop", 1);
       d.Number("padLeft", 0).Number("xScale", 0.1).Number("yScale", 0.2);
       Quantization(d, "");

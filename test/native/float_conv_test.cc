@@ -57,8 +57,8 @@ StepCase Describe(const Convolution& c, const Data& d) {
                 {"strideX", number(c.stride_x)},
                 {"dilationY", number(c.dilation_y)},
                 {"dilationX", number(c.dilation_x)},
-                {"top", number(c.top)},
-                {"left", number(c.left)},
+                {"padTop", number(c.top)},
+                {"padLeft", number(c.left)},
                 {"outHeight", number(c.out_height())},
                 {"outWidth", number(c.out_width())}});
   test.Bounds(c.bounds).Input("x", d.x);
@@ -167,7 +167,7 @@ TEST_CASE("descriptions that reach outside of memory are refused") {
     for (const double value : {0.0, 65537.0, -1.0}) refuses(name, value);
   }
   refuses("groups", 4);
-  refuses("top", -1);
+  refuses("padTop", -1);
   StepCase large = Describe(c, d);
   large.Number("channels", 6)
       .Number("groups", 1)

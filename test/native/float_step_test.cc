@@ -152,8 +152,8 @@ StepCase DescribePool(const Pool& p, bool is_average, FloatBounds bounds, const 
                 {"strideX", number(p.stride_x)},
                 {"dilationY", 1},
                 {"dilationX", 1},
-                {"top", number(p.top)},
-                {"left", number(p.left)},
+                {"padTop", number(p.top)},
+                {"padLeft", number(p.left)},
                 {"outHeight", number(p.out_height)},
                 {"outWidth", number(p.out_width)},
                 {"average", is_average ? 1 : 0}});
@@ -188,7 +188,7 @@ TEST_CASE("poolings equal the reference, which takes what lies inside the image 
       }
       StepCase test = DescribePool(p, is_average, bounds, x);
       RunOnEveryIsa(&test, "float-pool", expected.size(), [&](const std::vector<float>& y) { CheckEqual(y, expected); });
-      for (const char* name : {"top", "left"}) {
+      for (const char* name : {"padTop", "padLeft"}) {
         CHECK(DescribePool(p, is_average, bounds, x).Change(name, 7).Make("float-pool", Isa::kScalar, expected.size()) ==
               nullptr);
       }

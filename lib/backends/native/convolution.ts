@@ -2,7 +2,7 @@
 import { numericsCodes } from '../../addon.js';
 import { multipliersOf, type ProductLayout } from '../../ops/accumulate.js';
 import type { Conv2dAttributes } from '../../ops/conv2d.js';
-import { type ConvolutionAttributes, extentsOf } from '../../ops/convolution.js';
+import type { ConvolutionAttributes } from '../../ops/convolution.js';
 import type { FullyConnectedAttributes } from '../../ops/fully-connected.js';
 import { type Operand, perTensor } from '../../ops/op.js';
 import { quantizedBounds } from '../../ops/output-stage.js';
@@ -10,13 +10,10 @@ import { product } from '../../ops/shapes.js';
 import { weightQParams } from '../../ops/weights.js';
 import type { TypedArray } from '../../typed-array.js';
 import { defineLowering, type LoweringContext, type Lowerings, type NativeStep, type StepOf } from './lowering.js';
+import { maxCopyBytes, maxGroups, paddedSize, pixelFields, windowFields } from './window-fields.js';
 
 /** OutputKind of native/kernels/kernel.h. */
 const quantizedOutput = 2;
-const maxGroups = 4096;
-
-/** The padded copy of the input that a convolution may make; what is out of all proportion is left to the reference. */
-const maxCopyBytes = 2 ** 28;
 
 /** Fields that convolutions of all kinds have in common. */
 export type ProductFields = Readonly<Record<string, number | TypedArray>>;
@@ -55,32 +52,9 @@ export function convolutionStep<A extends ConvolutionAttributes>(
   { weights, kernel, groups }: { weights: TypedArray; kernel: readonly [number, number]; groups: number },
 ): readonly NativeStep[] | undefined {
   const fields = productFields(step, context, layout);
-  const { window } = step.attributes;
-  const { strides, dilations } = window;
-  const [batches, height, width, depth] = step.inputs[0]!.dims as [number, number, number, number];
-  const extents = extentsOf(step, window, [height, width], kernel);
-  const covered = extents.map(({ size }, axis) => (size - 1) * strides[axis]! + (kernel[axis]! - 1) * dilations[axis]! + 1);
-  if (fields === undefined || groups > maxGroups || batches * depth * product(covered) > maxCopyBytes) return undefined;
-  const [vertical, horizontal] = extents;
-  const geometry = {
-    batches,
-    height,
-    width,
-    depth,
-    outHeight: vertical.size,
-    outWidth: horizontal.size,
-    channels: layout.channels,
-    kernelHeight: kernel[0],
-    kernelWidth: kernel[1],
-    strideY: strides[0],
-    strideX: strides[1],
-    dilationY: dilations[0],
-    dilationX: dilations[1],
-    padTop: vertical.before,
-    padLeft: horizontal.before,
-    groups,
-  };
-  return [{ kind: 'conv', fields: { ...fields, ...geometry, weights } }];
+  const geometry = windowFields(step, step.attributes.window, kernel);
+  if (fields === undefined || groups > maxGroups || paddedSize(geometry) > maxCopyBytes) return undefined;
+  return [{ kind: 'conv', fields: { ...fields, ...geometry, channels: layout.channels, groups, weights } }];
 }
 
 /** [1, KH, KW, M] of a depthwise convolution of one input channel, as the [M, KH, KW, 1] that a plain convolution takes. */
@@ -113,23 +87,10 @@ export const convolutionLowerings: Lowerings = {
     const fields = productFields(step, context, { kind: 'matrix', channels, axis: 0, activation });
     if (fields === undefined) return undefined;
     const rows = product(x.dims) / depth;
-    const geometry = { batches: 1, height: 1, width: rows, depth, outHeight: 1, outWidth: rows, channels };
-    return [{ kind: 'conv', fields: { ...fields, ...geometry, ...plainWindow, weights: w.constant!.data as TypedArray } }];
+    const geometry = { ...pixelFields({ width: rows, depth }), channels, groups: 1 };
+    return [{ kind: 'conv', fields: { ...fields, ...geometry, weights: w.constant!.data as TypedArray } }];
   }),
 };
-
-/** One pixel at a time. */
-const plainWindow = {
-  kernelHeight: 1,
-  kernelWidth: 1,
-  strideY: 1,
-  strideX: 1,
-  dilationY: 1,
-  dilationX: 1,
-  padTop: 0,
-  padLeft: 0,
-  groups: 1,
-} as const;
 
 function isByte({ type }: Operand): boolean {
   return type === 'int8' || type === 'uint8';

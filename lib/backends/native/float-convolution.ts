@@ -1,18 +1,14 @@
 /** Convolutions, matrix products and poolings of float32. */
 import type { Conv2dAttributes } from '../../ops/conv2d.js';
-import { type ConvolutionAttributes, extentsOf } from '../../ops/convolution.js';
+import type { ConvolutionAttributes } from '../../ops/convolution.js';
 import type { FullyConnectedAttributes } from '../../ops/fully-connected.js';
 import { type Activation, activationBounds } from '../../ops/output-stage.js';
 import type { PoolAttributes } from '../../ops/pooling.js';
 import { product } from '../../ops/shapes.js';
-import type { Window } from '../../ops/window.js';
 import { defineLowering, type LoweringContext, type Lowerings, type NativeStep, type StepOf } from './lowering.js';
+import { coveredBy, maxCopyBytes, maxGroups, paddedSize, pixelFields, windowFields } from './window-fields.js';
 
 type Dims4 = readonly [number, number, number, number];
-
-/** Padded, repeated or indirect copies of the input; what is out of all proportion is left to the reference. */
-const maxCopyBytes = 2 ** 28;
-const maxGroups = 4096;
 
 export const floatConvolutionLowerings: Lowerings = {
   Conv2D: defineLowering<Conv2dAttributes>((step, context) => {
@@ -21,7 +17,7 @@ export const floatConvolutionLowerings: Lowerings = {
     const { window, groups } = step.attributes;
     const [channels, kernelHeight, kernelWidth] = step.inputs[1]!.dims as Dims4;
     const fields = windowFields(step, window, [kernelHeight, kernelWidth]);
-    if (groups > maxGroups || 4 * product(reachOf(fields)) * fields.batches * fields.depth > maxCopyBytes) return undefined;
+    if (groups > maxGroups || 4 * paddedSize(fields) > maxCopyBytes) return undefined;
     return [{ kind: 'float-conv', fields: { ...fields, ...productFields(step, context), ...constants, channels, groups } }];
   }),
 
@@ -34,7 +30,7 @@ export const floatConvolutionLowerings: Lowerings = {
     const geometry = windowFields(step, step.attributes.window, [kernelHeight, kernelWidth]);
     const repeatedBytes = multiplier === 1 ? 0 : 4 * multiplier * product(step.inputs[0]!.dims);
     const paddedBytes =
-      depth > 1 || multiplier === 1 ? 8 * kernelHeight * reachOf(geometry)[1] : 4 * product(reachOf(geometry));
+      depth > 1 || multiplier === 1 ? 8 * kernelHeight * coveredBy(geometry)[1] : 4 * product(coveredBy(geometry));
     if (repeatedBytes > maxCopyBytes || paddedBytes * geometry.batches > maxCopyBytes) return undefined;
     const fields = { ...geometry, ...productFields(step, context), ...constants };
     if (depth > 1 || multiplier === 1) return [{ kind: 'float-depthwise', fields: { ...fields, multiplier } }];
@@ -48,8 +44,7 @@ export const floatConvolutionLowerings: Lowerings = {
     if (constants === undefined) return undefined;
     const [channels, depth] = step.inputs[1]!.dims as readonly [number, number];
     const rows = product(step.inputs[0]!.dims) / depth;
-    const one: Window = { strides: [1, 1], dilations: [1, 1], padding: 'valid' };
-    const fields = { ...imageFields([1, 1, rows, depth], one, [1, 1]), top: 0, left: 0, outHeight: 1, outWidth: rows };
+    const fields = pixelFields({ width: rows, depth });
     return [{ kind: 'float-conv', fields: { ...fields, ...productFields(step, context), ...constants, channels, groups: 1 } }];
   }),
 
@@ -77,43 +72,6 @@ function productFields(step: StepOf<{ readonly activation: Activation }>, contex
     x: context.place(step.inputs[0]!),
     y: context.place(step.outputs[0]!),
     bounds: Float32Array.from(activationBounds[step.attributes.activation]),
-  };
-}
-
-function windowFields(step: StepOf<unknown>, window: Window, kernel: readonly [number, number]) {
-  const [batches, height, width, depth] = step.inputs[0]!.dims as Dims4;
-  const [vertical, horizontal] = extentsOf(step, window, [height, width], kernel);
-  return {
-    ...imageFields([batches, height, width, depth], window, kernel),
-    top: vertical.before,
-    left: horizontal.before,
-    outHeight: vertical.size,
-    outWidth: horizontal.size,
-  };
-}
-
-/** Rows and columns that windows cover. */
-function reachOf(fields: ReturnType<typeof windowFields>): readonly [number, number] {
-  const { outHeight, outWidth, strideY, strideX, kernelHeight, kernelWidth, dilationY, dilationX } = fields;
-  return [
-    (outHeight - 1) * strideY + (kernelHeight - 1) * dilationY + 1,
-    (outWidth - 1) * strideX + (kernelWidth - 1) * dilationX + 1,
-  ];
-}
-
-function imageFields([batches, height, width, depth]: Dims4, window: Window, kernel: readonly [number, number]) {
-  const { strides, dilations } = window;
-  return {
-    batches,
-    height,
-    width,
-    depth,
-    kernelHeight: kernel[0],
-    kernelWidth: kernel[1],
-    strideY: strides[0],
-    strideX: strides[1],
-    dilationY: dilations[0],
-    dilationX: dilations[1],
   };
 }
 

@@ -2,16 +2,13 @@
 
 import type { ProductLayout } from '../../ops/accumulate.js';
 import type { Conv2dAttributes } from '../../ops/conv2d.js';
-import { extentsOf } from '../../ops/convolution.js';
 import type { FullyConnectedAttributes } from '../../ops/fully-connected.js';
 import { isAsymmetric, isWeightScaleFirst } from '../../ops/hybrid.js';
 import { activationBounds } from '../../ops/output-stage.js';
 import { product } from '../../ops/shapes.js';
 import { weightQParams } from '../../ops/weights.js';
 import { defineLowering, type LoweringContext, type Lowerings, type StepOf } from './lowering.js';
-
-/** The quantized copy of the input; what is out of all proportion is left to the reference. */
-const maxCopyBytes = 2 ** 28;
+import { maxCopyBytes, paddedSize, pixelFields, windowFields } from './window-fields.js';
 
 export const hybridLowerings: Lowerings = {
   Conv2D: defineLowering<Conv2dAttributes>((step, context) => {
@@ -19,18 +16,9 @@ export const hybridLowerings: Lowerings = {
     const [channels, ...kernel] = step.inputs[1]!.dims as [number, number, number, number];
     const fields = hybridFields(step, context, { kind: 'convolution', channels, axis: 0, activation });
     if (fields === undefined || groups !== 1) return undefined;
-    const [batches, height, width, depth] = step.inputs[0]!.dims as [number, number, number, number];
-    const { strides, dilations } = window;
-    const extents = extentsOf(step, window, [height, width], [kernel[0], kernel[1]]);
-    const covered = extents.map(({ size }, axis) => (size - 1) * strides[axis]! + (kernel[axis]! - 1) * dilations[axis]! + 1);
-    if (batches * depth * product(covered) > maxCopyBytes) return undefined;
-    const geometry = {
-      ...{ batches, height, width, depth, channels, groups },
-      ...{ outHeight: extents[0].size, outWidth: extents[1].size, padTop: extents[0].before, padLeft: extents[1].before },
-      ...{ kernelHeight: kernel[0], kernelWidth: kernel[1], strideY: strides[0], strideX: strides[1] },
-      ...{ dilationY: dilations[0], dilationX: dilations[1] },
-    };
-    return [{ kind: 'hybrid-conv', fields: { ...fields, ...geometry } }];
+    const geometry = windowFields(step, window, [kernel[0], kernel[1]]);
+    if (paddedSize(geometry) > maxCopyBytes) return undefined;
+    return [{ kind: 'hybrid-conv', fields: { ...fields, ...geometry, channels, groups } }];
   }),
 
   FullyConnected: defineLowering<FullyConnectedAttributes>((step, context) => {
@@ -39,15 +27,10 @@ export const hybridLowerings: Lowerings = {
     const fields = hybridFields(step, context, { kind: 'matrix', channels, axis: 0, activation, asymmetricInputs });
     if (fields === undefined) return undefined;
     // Each row is a batch, for it has a scale of its own.
-    const geometry = { batches: product(step.inputs[0]!.dims) / depth, depth, channels, ...onePixel };
-    return [{ kind: 'hybrid-conv', fields: { ...fields, ...geometry } }];
+    const geometry = pixelFields({ batches: product(step.inputs[0]!.dims) / depth, depth });
+    return [{ kind: 'hybrid-conv', fields: { ...fields, ...geometry, channels, groups: 1 } }];
   }),
 };
-
-const onePixel = {
-  ...{ height: 1, width: 1, outHeight: 1, outWidth: 1, kernelHeight: 1, kernelWidth: 1 },
-  ...{ strideY: 1, strideX: 1, dilationY: 1, dilationX: 1, padTop: 0, padLeft: 0, groups: 1 },
-} as const;
 
 /** Undefined where weights and bias are not known, or the weights have zero points, which the format has no use for. */
 function hybridFields<A>(step: StepOf<A>, context: LoweringContext, layout: ProductLayout) {

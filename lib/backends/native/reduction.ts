@@ -2,7 +2,6 @@
 import { numericsCodes } from '../../addon.js';
 import { OctensorError } from '../../errors.js';
 import type { ArgMaxAttributes } from '../../ops/arg-max.js';
-import { extentsOf } from '../../ops/convolution.js';
 import { divided } from '../../ops/mean.js';
 import type { Operand } from '../../ops/op.js';
 import { quantizedBounds } from '../../ops/output-stage.js';
@@ -16,6 +15,7 @@ import { quantizedRanges } from '../../quant/qparams.js';
 import { fixedPointLimit, toFixedPoint } from '../../quant/requant.js';
 import { defineLowering, type LoweringContext, type Lowerings, type NativeStep, type StepOf } from './lowering.js';
 import { type Quantized, quantizedFields, quantizedOf } from './quantized.js';
+import { windowFields } from './window-fields.js';
 
 /** As in native/ops/{pool,reduce,softmax}.cc. */
 const maxWindow = 65536;
@@ -63,24 +63,11 @@ function lowerPool(step: StepOf<PoolAttributes>, context: LoweringContext, isMax
   const { x, y } = pair;
   const isInOwnTerms = isMax || numerics !== 'onnx';
   if (isInOwnTerms && !passes(() => expectSameQParams({ ...step, data: [] }))) return undefined;
-  const [batches, height, width, channels] = step.inputs[0]!.dims as [number, number, number, number];
-  const [vertical, horizontal] = extentsOf(step, attributes.window, [height, width], attributes.size);
   const fields = {
     ...places(step, context),
     max: Number(isMax),
     numerics: numericsCodes[numerics],
-    batches,
-    height,
-    width,
-    channels,
-    outHeight: vertical.size,
-    outWidth: horizontal.size,
-    kernelHeight: attributes.size[0],
-    kernelWidth: attributes.size[1],
-    strideY: attributes.window.strides[0],
-    strideX: attributes.window.strides[1],
-    padTop: vertical.before,
-    padLeft: horizontal.before,
+    ...windowFields(step, attributes.window, attributes.size),
     xScale: x.scale,
     yScale: y.scale,
     ...quantizedFields('', [x, x, y], quantizedBounds(attributes.activation, y, numerics)),

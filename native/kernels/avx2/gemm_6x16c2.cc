@@ -50,9 +50,6 @@ const GemmKernel kGemm_6x16c2_avx2 = {"octensor_gemm_s16s16_6x16c2__avx2",
                                       nullptr,
                                       WidenRow,
                                       nullptr,
-                                      {},
-                                      1,
-                                      false,
-                                      false};
+                                      {}};
 
 }  // namespace octensor

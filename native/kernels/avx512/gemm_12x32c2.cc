@@ -51,9 +51,6 @@ const GemmKernel kGemm_12x32c2_avx512 = {"octensor_gemm_s16s16_12x32c2__avx512",
                                          nullptr,
                                          WidenRow,
                                          nullptr,
-                                         {},
-                                         1,
-                                         false,
-                                         false};
+                                         {}};
 
 }  // namespace octensor

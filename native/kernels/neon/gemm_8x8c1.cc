@@ -85,9 +85,6 @@ const GemmKernel kGemm_8x8c1_neon = {
     WidenRow,
     nullptr,
     {},
-    1,
-    false,
-    false,
 };
 
 }  // namespace octensor

@@ -99,9 +99,6 @@ const GemmKernel kGemm_8x8c4_neondot = {
     nullptr,
     nullptr,
     {},
-    1,
-    false,
-    false,
 };
 
 }  // namespace octensor

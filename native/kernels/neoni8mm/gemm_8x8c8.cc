@@ -141,9 +141,6 @@ const GemmKernel kGemm_8x8c8_neoni8mm = {
     nullptr,
     nullptr,
     {},
-    1,
-    false,
-    false,
 };
 
 }  // namespace octensor

@@ -67,9 +67,6 @@ const GemmKernel kGemm_4x8c1_scalar = {"octensor_gemm_s16s16_4x8c1__scalar",
                                        nullptr,
                                        WidenRow,
                                        nullptr,
-                                       {},
-                                       1,
-                                       false,
-                                       false};
+                                       {}};
 
 }  // namespace octensor
