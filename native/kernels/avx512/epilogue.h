@@ -111,7 +111,12 @@ struct GeneralRequant {
 // One row's bytes, the lowest NV * 16 of `bytes`, of which `columns` exist.
 template <int NV>
 OCTENSOR_INLINE void StoreRow(uint8_t* c, __m512i bytes, size_t columns) {
-  if (columns < size_t{16} * NV) return _mm512_mask_storeu_epi8(c, (__mmask64{1} << columns) - 1, bytes);
+  if (columns < size_t{16} * NV) {
+    const __mmask64 mask = (__mmask64{1} << columns) - 1;
+    if (NV == 1) return _mm_mask_storeu_epi8(c, static_cast<__mmask16>(mask), _mm512_castsi512_si128(bytes));
+    if (NV == 2) return _mm256_mask_storeu_epi8(c, static_cast<__mmask32>(mask), _mm512_castsi512_si256(bytes));
+    return _mm512_mask_storeu_epi8(c, mask, bytes);
+  }
   if (NV == 1) _mm_storeu_si128(reinterpret_cast<__m128i*>(c), _mm512_castsi512_si128(bytes));
   if (NV == 2) _mm256_storeu_si256(reinterpret_cast<__m256i*>(c), _mm512_castsi512_si256(bytes));
   if (NV == 3) {  // two plain stores: a masked one takes several times as long
