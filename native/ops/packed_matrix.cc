@@ -153,7 +153,8 @@ bool HasZeroPoint(const GemmKernel& kernel, const MatrixView& b) {
          std::count(b.zero_point, b.zero_point + count, none) != static_cast<ptrdiff_t>(count);
 }
 
-Status Pack(const GemmKernel& kernel, const MatrixView& b, PackedMatrix* packed) {
+// Sizes everything and sets it to zeros. Reads nothing of B.
+Status Prepare(const GemmKernel& kernel, const MatrixView& b, PackedMatrix* packed) {
   const size_t element_bytes = kernel.b_domain == BDomain::kS16 ? 2 : 1;
   const size_t k_padded = b.taps * RoundUp(b.k, kernel.kr), n_padded = RoundUp(b.n, kMaxNr);
   const size_t panels_bytes = k_padded * RoundUp(b.n, kernel.nr_step) * element_bytes;
@@ -169,27 +170,30 @@ Status Pack(const GemmKernel& kernel, const MatrixView& b, PackedMatrix* packed)
   packed->n = b.n;
   packed->panel_bytes = k_padded * packed->shape.nr * element_bytes;
   packed->has_zero_point = false;
+  packed->outliers.clear();
   packed->max_magnitude = 0;
   std::memset(packed->panels.data(), 0, panels_bytes);
   std::memset(packed->column_sums.data(), 0, column_bytes);
-  auto* zero_points = static_cast<int32_t*>(packed->zero_points.data());
-  std::memset(zero_points, 0, column_bytes);
-  const auto zero_point = [&b](size_t n) { return b.zero_point[b.zero_point_per_column ? n : 0]; };
+  std::memset(packed->zero_points.data(), 0, column_bytes);
+  return {};
+}
 
-  if (kernel.b_domain == BDomain::kS16) {
-    WritePanels<int16_t>(b, packed, [&](uint8_t byte, size_t n) {
+// Into what Prepare has made.
+void Write(const MatrixView& b, PackedMatrix* packed) {
+  const auto zero_point = [&b](size_t n) { return b.zero_point[b.zero_point_per_column ? n : 0]; };
+  if (packed->kernel->b_domain == BDomain::kS16) {
+    return WritePanels<int16_t>(b, packed, [&](uint8_t byte, size_t n) {
       const int32_t plain = b.is_signed ? int32_t{static_cast<int8_t>(byte)} : int32_t{byte};
       return static_cast<int16_t>(plain - zero_point(n));  // within [-255, 255]
     });
-    return {};
   }
   const uint8_t flip = b.is_signed ? 0 : kFlip;
+  auto* zero_points = static_cast<int32_t*>(packed->zero_points.data());
   for (size_t n = 0; n < b.n; ++n) {
     zero_points[n] = zero_point(n) - flip;
     packed->has_zero_point |= zero_points[n] != 0;
   }
   WritePanels<int8_t>(b, packed, [&](uint8_t byte, size_t) { return static_cast<int8_t>(byte ^ flip); });
-  return {};
 }
 
 }  // namespace
@@ -198,20 +202,22 @@ Status PackMatrix(const GemmKernel& kernel, const MatrixView& b, PackedMatrix* p
   if (b.k == 0 || b.n == 0 || b.taps == 0 || b.k >= kMaxDimension || b.n >= kMaxDimension || b.taps > kMaxDimension / b.k) {
     return {StatusCode::kShape, "expected k and n from 1 to 2^31 - 1"};
   }
-  packed->outliers.clear();
-  if (!HasZeroPoint(kernel, b)) return Pack(kernel, b, packed);
+  const Status status = Prepare(kernel, b, packed);
+  if (!status.ok()) return status;
+  if (!HasZeroPoint(kernel, b)) {
+    Write(b, packed);
+    return {};
+  }
   AlignedBuffer centered;
   if (!centered.Reserve(b.taps * b.k * b.n)) return {StatusCode::kOutOfMemory, "not enough memory for the packed matrix"};
   auto* values = static_cast<int8_t*>(centered.data());
   if (!Center(kernel, b, values, &packed->outliers)) {
     packed->outliers.clear();
-    return Pack(kernel, b, packed);
+    Write(b, packed);
+    return {};
   }
   constexpr int32_t kNoZeroPoint = 0;
-  const MatrixView view = {
-      reinterpret_cast<const uint8_t*>(values), true, b.transposed, b.k, b.n, &kNoZeroPoint, false, b.taps};
-  const Status status = Pack(kernel, view, packed);
-  if (!status.ok()) return status;
+  Write({reinterpret_cast<const uint8_t*>(values), true, b.transposed, b.k, b.n, &kNoZeroPoint, false, b.taps}, packed);
   auto* sums = static_cast<int32_t*>(packed->column_sums.data());
   for (const GemmOutlier& outlier : packed->outliers) {
     const int32_t rest = std::accumulate(outlier.b, outlier.b + sizeof(outlier.b), 0);
