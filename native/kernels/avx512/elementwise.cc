@@ -36,7 +36,7 @@ struct AddFactor {
     zero_point = _mm512_set1_epi16(static_cast<int16_t>(z));
     low = _mm512_set1_epi16(low_part);
     pair = _mm512_set1_epi32(static_cast<int32_t>((static_cast<uint32_t>(-high) & 0xffff) | 1u << 16));
-    half = _mm512_set1_epi32(1 << (right - 1));
+    half = _mm512_set1_epi32(right > 0 ? 1 << (right - 1) : 0);
     shift = _mm512_set1_epi32(right);
   }
   OCTENSOR_INLINE void operator()(__m256i bytes, __m512i* even, __m512i* odd) const {
