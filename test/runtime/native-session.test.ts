@@ -19,7 +19,7 @@ nativeTest('a run does not hold up the event loop; runSync does', async (t) => {
 
 for (const [mode, limit] of [
   ['runs', 24],
-  ['sessions', 200], // they pack 1.8 GiB in total
+  ['sessions', 100], // they pack half a GiB in total
 ] as const) {
   nativeTest(`memory stays flat over many ${mode}`, async (t) => {
     const { stdout, stderr, code } = await runScript('flat-memory', [mode]);
