@@ -17,6 +17,7 @@ namespace {
 // f32(x) * scale, rounded half to even by the conversion. The conversion turns anything from 2^31 up into INT32_MIN, so the
 // product is bounded first where it may get there; below -2^31 INT32_MIN is right, for the packing saturates it.
 struct OnnxRequant {
+  static constexpr bool kIsUsual = true;
   __m512 scale;
   bool bound;
 
@@ -37,6 +38,7 @@ struct OnnxRequant {
 // 2x fits since |x| < 2^30, and so does upper(..) <= 2^30 + 2^(e-1).
 template <bool kTflite>
 struct FixedRequant {
+  static constexpr bool kIsUsual = kTflite;
   __m512i q_even, q_odd, round_even, round_odd, shift;
 
   OCTENSOR_INLINE FixedRequant(const Epilogue& e, size_t n) {
@@ -68,6 +70,7 @@ struct FixedRequant {
 //   left = max(exponent, 0), e = max(-exponent, 0);  the tie and sign terms of tflite's second rounding are 0 where e is 0
 template <bool kTflite>
 struct GeneralRequant {
+  static constexpr bool kIsUsual = false;
   struct Lanes {  // even or odd
     __m512i q, round, sign, shift;
   } even, odd;
@@ -180,9 +183,12 @@ OCTENSOR_INLINE void StoreQuantized(__m512i (&acc)[MR][NV], const GemmTile& tile
     const Requant requant(e, tile.n0 + j + 16 * v);
     OCTENSOR_UNROLL for (int i = 0; i < MR; ++i) acc[i][v] = requant(acc[i][v]);
   }
-  if (e.lo != 0 || e.hi != 255) return PackAndStore<Bytes::kBounded>(acc, tile, c + j, columns);
-  if (e.output_flip != 0) return PackAndStore<Bytes::kInt8>(acc, tile, c + j, columns);
-  PackAndStore<Bytes::kUint8>(acc, tile, c + j, columns);
+  // Clamping to all there is changes nothing: rules that are rarely used do without code of their own for that.
+  if (!Requant::kIsUsual || e.lo != 0 || e.hi != 255) return PackAndStore<Bytes::kBounded>(acc, tile, c + j, columns);
+  if constexpr (Requant::kIsUsual) {
+    if (e.output_flip != 0) return PackAndStore<Bytes::kInt8>(acc, tile, c + j, columns);
+    PackAndStore<Bytes::kUint8>(acc, tile, c + j, columns);
+  }
 }
 
 // Int32 sums as they are, or times a float scale.
