@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/aligned_buffer.h"
+#include "core/old_libm.h"
 #include "ops/float_fields.h"
 #include "ops/float_parts.h"
 #include "ops/step.h"

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "core/aligned_buffer.h"
+#include "core/old_libm.h"
 #include "ops/float_fields.h"
 #include "ops/float_parts.h"
 #include "ops/step.h"

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <memory>
 
+#include "core/old_libm.h"
 #include "ops/float_fields.h"
 #include "ops/float_parts.h"
 #include "ops/step.h"
