@@ -13,20 +13,21 @@ const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 const dist = join(root, 'dist');
 
 /**
- * Leaves out what only tests use, and no bundler can tell: static methods of the FlatBuffers classes, which write files, and the
- * example of each operator.
- * @type {import('esbuild').Plugin}
+ * Leaves out what nobody uses, and no bundler can tell: static methods of the FlatBuffers classes, which write files, and, but for
+ * the command (`octensor doctor` runs them), the cases of each operator.
+ * @param {boolean} isLibrary
+ * @returns {import('esbuild').Plugin}
  */
-const withoutTestCode = {
-  name: 'without-test-code',
+const withoutUnused = (isLibrary) => ({
+  name: 'without-unused',
   setup({ onLoad }) {
     /** @param {RegExp} filter @param {RegExp} unused */
     const leaveOut = (filter, unused) =>
       onLoad({ filter }, ({ path }) => ({ loader: 'ts', contents: readFileSync(path, 'utf8').replace(unused, '') }));
     leaveOut(/[\\/]schema[\\/]tflite[\\/].*\.ts$/, /^static (?!getRootAsModel)[\s\S]*?^}$/gm);
-    leaveOut(/[\\/]lib[\\/]ops[\\/].*\.ts$/, /^( +)\*?cases\(.*\{\n[\s\S]*?^\1\},$/gm);
+    if (isLibrary) leaveOut(/[\\/]lib[\\/]ops[\\/].*\.ts$/, /^( +)\*?cases\(.*\{\n[\s\S]*?^\1\},$/gm);
   },
-};
+});
 
 /**
  * @param {readonly string[]} entries
@@ -40,7 +41,7 @@ async function bundle(entries, isLibrary) {
     chunkNames: 'chunks/[name]-[hash]',
     bundle: true,
     splitting: isLibrary,
-    plugins: [withoutTestCode],
+    plugins: [withoutUnused(isLibrary)],
     format: 'esm',
     platform: 'node',
     target: 'node20.19',
