@@ -8,7 +8,7 @@ import { layers, picture } from './scripts/layers.js';
 
 const nativeTest = tryAddon() === undefined ? test.skip : test;
 
-nativeTest('a run does not hold up the event loop; runSync does', async (t) => {
+nativeTest('a run of native steps does not hold up the event loop; runSync does', async (t) => {
   const { stdout, stderr, code } = await runScript('event-loop', ['60', '56', '64']);
   t.is(stderr, '');
   t.is(code, 0);
