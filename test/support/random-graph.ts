@@ -37,6 +37,10 @@ export interface RandomGraph extends RandomGraphOptions {
 
 const allFamilies = ['int8', 'uint8', 'float32'] as const;
 const allNumerics = ['tflite', 'single', 'onnx'] as const;
+/** Operators whose float kernels sum or approximate, each in its own order: their results agree within a bound, not to the bit. */
+const roundApart = new Set(
+  'AveragePool2D Conv2D DepthwiseConv2D FullyConnected HardSwish Logistic Mean Softmax Tanh'.split(' '),
+);
 /** Of one value: many graphs in little time. */
 export const maxElements = 3000;
 
@@ -47,6 +51,7 @@ export class GraphBuilder {
   readonly #nodes: Node[] = [];
   readonly #inputs: string[] = [];
   readonly #constants = new Map<string, Tensor>();
+  readonly #roundedApart = new Set<string>();
 
   constructor(random: Random, numerics: Numerics) {
     this.random = random;
@@ -77,7 +82,15 @@ export class GraphBuilder {
     const parsed = definition.parse(new AttributeReader(node));
     const shapes = definition.infer({ node, attributes: parsed, inputs: known, numerics: this.numerics });
     this.#nodes.push(node);
-    return shapes.slice(0, outputs).map(({ type, dims }, i) => this.#define(outputNames[i]!, type, dims, qparams));
+    const made = shapes.slice(0, outputs).map(({ type, dims }, i) => this.#define(outputNames[i]!, type, dims, qparams));
+    const isApart = roundApart.has(op) || inputs.some((input) => input && this.mayDiffer(input));
+    if (isApart) for (const { name, type } of made) if (type === 'float32') this.#roundedApart.add(name);
+    return made;
+  }
+
+  /** Whether kernels may round this value differently, so that quantizing it could give either of two steps. */
+  mayDiffer({ name }: Operand): boolean {
+    return this.#roundedApart.has(name);
   }
 
   /** A zero point at random, at either end and in the middle more often. */

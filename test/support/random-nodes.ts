@@ -119,6 +119,7 @@ const transpose: Maker = (b, x) => {
 
 const quantize: Maker = (b, x) => {
   const to = b.random.pick(['int8', 'uint8'] as const);
+  if (b.mayDiffer(x)) return false;
   if (isReal(x)) {
     b.add('Quantize', { to }, [x], b.qparams(to, 0.03));
     return true;

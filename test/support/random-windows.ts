@@ -36,11 +36,12 @@ function windowOf(b: GraphBuilder, [height, width]: Pair, kernel: Pair, canDilat
   return kind === 'valid' ? { ...common, padding: 'valid' } : { ...common, pads };
 }
 
-/** int8 per tensor or channel, or uint8 with a zero point; under a float input float32 or int8. */
+/** int8 per tensor or channel, or uint8 with a zero point; under a float input float32 or int8, which quantizes that input. */
 function weights(b: GraphBuilder, x: Operand, dims: readonly number[], axis: number): Operand {
   const { random } = b;
   const size = dims.reduce((product, dim) => product * dim, 1);
-  if (x.type === 'float32' && random.integer(0, 3) > 0) return b.constant('float32', dims, undefined, b.reals(size, 0.5));
+  if (x.type === 'float32' && (b.mayDiffer(x) || random.integer(0, 3) > 0))
+    return b.constant('float32', dims, undefined, b.reals(size, 0.5));
   const isMixed = b.numerics === 'onnx' && random.integer(0, 3) === 0;
   const isUnsigned = x.type !== 'float32' && (x.type === 'uint8') !== isMixed;
   const base = 0.002 + random.integer(0, 40) / 4000;

@@ -8,10 +8,11 @@ export function expectSame(
   actual: Readonly<Record<string, Tensor>>,
   expected: Readonly<Record<string, Tensor>>,
   where: string,
+  largest?: number,
 ): void {
   t.deepEqual(Object.keys(actual), Object.keys(expected), where);
   for (const [name, tensor] of Object.entries(expected)) {
-    const difference = differenceOf(actual[name]!, tensor);
+    const difference = differenceOf(actual[name]!, tensor, largest);
     if (difference !== undefined) t.fail(`${where}: ${name}: ${difference}`);
   }
 }
