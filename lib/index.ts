@@ -5,6 +5,7 @@ export { type ErrorCode, OctensorError } from './errors.js';
 export type { Attribute, Attributes, Dim, Graph, Node, State, Value } from './graph/graph.js';
 export type { Isa } from './isa.js';
 export { loadModel } from './model.js';
+export { type SaveOptions, saveModel } from './save.js';
 export type { QParams, QuantizedType } from './quant/qparams.js';
 export type { Numerics } from './quant/requant.js';
 export {

@@ -1,7 +1,9 @@
 /** Reads a model from a file, a file: URL or bytes. */
 import { type FileHandle, open } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
 import { describe, invalid, OctensorError } from './errors.js';
 import type { Graph } from './graph/graph.js';
+import { fuseQdq, type QdqEntry } from './passes/fuse-qdq.js';
 import { typedArrayName } from './typed-array.js';
 
 export type ModelFormat = 'onnx' | 'tflite';
@@ -10,20 +12,22 @@ export interface LoadOptions {
   /** By default found out from the content. */
   readonly format?: ModelFormat | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Is told which operators of an ONNX file that says what is quantized by pairs of nodes became integer ones. */
+  readonly onQdq?: ((log: readonly QdqEntry[]) => void) | undefined;
 }
 
 /** FlatBuffers and protocol buffers have 31-bit offsets. */
 const maxModelBytes = 2 ** 31 - 1;
 
 /**
- * The graph of a TFLite model. Throws ERR_MODEL_FORMAT for a file that cannot be read (`cause` says why) or is no model, and
- * ERR_UNSUPPORTED_OP for one that needs what this version lacks, the ONNX format among it.
+ * The graph of an ONNX or TFLite model. Throws ERR_MODEL_FORMAT for a file that cannot be read (`cause` says why) or is no model,
+ * and ERR_UNSUPPORTED_OP for one that needs what this version lacks.
  */
 export async function loadModel(model: string | URL | Uint8Array): Promise<Graph> {
   return loadGraph(model);
 }
 
-export async function loadGraph(model: string | URL | Uint8Array, { format, signal }: LoadOptions = {}): Promise<Graph> {
+export async function loadGraph(model: string | URL | Uint8Array, { format, signal, onQdq }: LoadOptions = {}): Promise<Graph> {
   const isBytes = typedArrayName(model) === 'Uint8Array';
   if (!isBytes && typeof model !== 'string' && !(model instanceof URL)) {
     throw invalid('ERR_OPTION', 'model', 'a path, a file: URL or a Uint8Array', model);
@@ -40,9 +44,20 @@ export async function loadGraph(model: string | URL | Uint8Array, { format, sign
     const { importTflite } = await (importer ?? import('./formats/tflite/import.js'));
     return importTflite(bytes, { keepsBytes: !isBytes });
   }
-  if (found === 'onnx')
-    throw new OctensorError('ERR_UNSUPPORTED_OP', `${name}: this version reads TFLite models, not yet ONNX`);
-  throw new OctensorError('ERR_MODEL_FORMAT', `${name}: expected a TFLite model, got ${bytes.length} bytes of something else`);
+  if (found === 'onnx') {
+    const { importOnnx } = await import('./formats/onnx/import.js');
+    const { graph, log } = fuseQdq(importOnnx(bytes, { path: isBytes ? undefined : pathOf(model as string | URL) }));
+    onQdq?.(log);
+    return graph;
+  }
+  throw new OctensorError(
+    'ERR_MODEL_FORMAT',
+    `${name}: expected an ONNX or TFLite model, got ${bytes.length} bytes of something else`,
+  );
+}
+
+function pathOf(model: string | URL): string {
+  return model instanceof URL ? fileURLToPath(model) : model;
 }
 
 async function readModel(path: string | URL, signal: AbortSignal | undefined): Promise<Uint8Array> {

@@ -1,9 +1,8 @@
 /** A model that is ready to run. */
 import { type Backend, copyTensor, type RunOptions, type Values } from './backends/backend.js';
 import { OctensorError } from './errors.js';
-import type { Graph, Value } from './graph/graph.js';
+import type { Dim, Graph, Value } from './graph/graph.js';
 import { loadGraph } from './model.js';
-import type { Operand } from './ops/op.js';
 import type { Step } from './plan/plan.js';
 import type { QParams } from './quant/qparams.js';
 import { checkFeeds, checkFetches, checkOutputs } from './session/feeds.js';
@@ -20,7 +19,8 @@ import type { Tensor } from './tensor.js';
 import { typedArrayName } from './typed-array.js';
 
 export type { SessionOptions, SessionRunOptions } from './session/options.js';
-export type ValueInfo = Value;
+/** `dims` is empty where the model does not say even how many there are. */
+export type ValueInfo = Value & { readonly dims: readonly Dim[] };
 
 export interface ProfileEntry {
   readonly node: string;
@@ -52,6 +52,7 @@ export class InferenceSession {
   readonly inputs: readonly ValueInfo[];
   readonly outputs: readonly ValueInfo[];
   readonly #graph: Graph;
+  readonly #declared: readonly Value[];
   readonly #backend: Backend;
   readonly #programs: Programs;
   /** Programs in which every value exists, made when somebody asks for them. */
@@ -66,13 +67,14 @@ export class InferenceSession {
 
   private constructor(graph: Graph, backend: Backend) {
     this.#graph = graph;
+    this.#declared = graph.inputs.map((name) => graph.values.get(name)!);
     this.#backend = backend;
     this.#programs = new Programs(graph, backend, { everyValue: false });
     this.#states = initialStates(graph);
     this.inputNames = [...graph.inputs];
     this.outputNames = [...graph.outputs];
-    this.inputs = this.inputNames.map((name) => graph.values.get(name)!);
-    this.outputs = this.outputNames.map((name) => graph.values.get(name)!);
+    this.inputs = this.inputNames.map((name) => infoOf(graph, name));
+    this.outputs = this.outputNames.map((name) => infoOf(graph, name));
   }
 
   /**
@@ -119,13 +121,15 @@ export class InferenceSession {
       for (const [i, { name }] of step.outputs.entries()) found.set(name, outputs[i]!);
     };
     await this.#track(() => call.planned.program.run(this.#withStates(call), { onValues }));
-    const { operands } = call.planned.plan;
+    const operands = call.planned.plan?.operands;
     return new Map(
       this.#graph.nodes.flatMap(({ name: node, op, outputs }) =>
-        outputs.map((name): [string, Intermediate] => {
-          const { qparams, constant } = operands.get(name) as Operand;
-          const tensor = found.get(name) ?? copyTensor(constant!);
-          return [name, { tensor, ...(qparams !== undefined && { qparams }), node, op }];
+        outputs.flatMap((name): [string, Intermediate][] => {
+          const qparams = this.#graph.values.get(name)?.qparams;
+          const constant = operands?.get(name)?.constant;
+          const tensor = found.get(name) ?? (constant && copyTensor(constant));
+          // A branch that was not taken computes nothing
+          return tensor === undefined ? [] : [[name, { tensor, ...(qparams !== undefined && { qparams }), node, op }]];
         }),
       ),
     );
@@ -157,7 +161,7 @@ export class InferenceSession {
     checkRunOptions(options);
     const { signal, outputs } = options;
     const fetches = checkFetches(this.outputNames, options.fetches);
-    const checked = checkFeeds(this.inputs, feeds);
+    const checked = checkFeeds(this.#declared, feeds);
     throwIfAborted(signal, 'run');
     const planned = programs.get(checked);
     const into = outputs && checkOutputs(planned.plan, fetches, checked, outputs);
@@ -197,6 +201,11 @@ export class InferenceSession {
 function profileEntry({ program }: PlannedProgram, step: Step, microseconds: number): ProfileEntry {
   const { node, macs } = step;
   return { node: node.name, op: node.op, kernel: program.kernelOf(step), microseconds, macs };
+}
+
+function infoOf({ values }: Graph, name: string): ValueInfo {
+  const value = values.get(name) as Value;
+  return { ...value, dims: value.dims ?? [] };
 }
 
 function initialStates({ states }: Graph): Values {

@@ -15,6 +15,12 @@ export function positiveInteger(text: string): number {
   throw new InvalidArgumentError(`Expected an integer from 1 to 2147483647, got '${text}'.`);
 }
 
+export function finite(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== '' && Number.isFinite(value)) return value;
+  throw new InvalidArgumentError(`Expected a number, got '${text}'.`);
+}
+
 export function oneOf<const T extends string>(names: readonly T[]): (text: string) => T {
   return (text) => {
     const found = names.find((name) => name === text);

@@ -16,6 +16,7 @@ import type { Shape } from './arguments.js';
 import { CommandError } from './command-error.js';
 import { type ByteType, makeOperands, newOutput, type Operands, type OutputType, type Workload } from './operands.js';
 import type { PeakMeter } from './peak-meter.js';
+import { multiplicationModel } from './peers/onnx-model.js';
 import { OnnxRuntimePeer } from './peers/onnxruntime.js';
 import { calibrate, median, type TimeCalls, timeBatch, timerOf } from './timing.js';
 
@@ -149,10 +150,12 @@ async function startPeers(
   const packed = PackedMatrix.pack(operands.b, { k, n, zeroPoint: operands.bZeroPoint, backend: 'native' });
   const output = outputOf(type, operands, 'onnx');
   const expected = gemm<GemmOutput>(operands.a, packed, { m, zeroPoint: operands.aZeroPoint, output });
+  const model = multiplicationModel(workload, operands);
+  const multiplication = { model, feeds: { a: { type: workload.a, data: operands.a, dims: [m, k] } } };
   const peers: Peer[] = [];
   try {
     for (const count of threads) {
-      const process = await OnnxRuntimePeer.start(modulePath, workload, count);
+      const process = await OnnxRuntimePeer.start(modulePath, multiplication, { threads: count, isTimed: true });
       peers.push({ workload, threads: count, process, seconds: [] });
       expectSame(process, workload, expected);
     }
@@ -163,7 +166,8 @@ async function startPeers(
   return peers;
 }
 
-function expectSame({ name, version, output }: OnnxRuntimePeer, { m, k, n, a, b }: Workload, ours: OutputArray): void {
+function expectSame({ name, version, outputs }: OnnxRuntimePeer, { m, k, n, a, b }: Workload, ours: OutputArray): void {
+  const output = outputs.y!.data as Int32Array | Int8Array | Uint8Array;
   const first = ours.findIndex((value, i) => value !== output[i]);
   if (first < 0 && ours.length === output.length) return;
   const at = `${m}x${k}x${n} ${a} by ${b}`;

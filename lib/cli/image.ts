@@ -14,6 +14,14 @@ export interface Normalization {
   readonly std: readonly number[];
 }
 
+export const imageLayouts = ['nchw', 'nhwc'] as const;
+
+export interface PictureOptions {
+  readonly normalization?: Normalization;
+  /** By default what the input's shape tells: where the channels, 1 or 3, are. */
+  readonly layout?: (typeof imageLayouts)[number];
+}
+
 const unit: Normalization = { mean: [0], std: [255] };
 const imageExtensions = ['.png', '.jpg', '.jpeg', '.webp', '.gif', '.avif', '.tif', '.tiff', '.bmp'];
 
@@ -45,17 +53,17 @@ export function isImage(path: string): boolean {
   return imageExtensions.includes(extname(path).toLowerCase());
 }
 
-/** A picture for an input, stretched to its height and width; values as `tensorOfPixels` says. */
-export async function readImage(path: string, input: ValueInfo, normalization?: Normalization): Promise<Tensor> {
+/** A picture for an input, stretched to its height and width where they are known; values as `tensorOfPixels` says. */
+export async function readImage(path: string, input: ValueInfo, options: PictureOptions = {}): Promise<Tensor> {
   if (extname(path).toLowerCase() === '.bmp') {
     throw new CommandError('ERR_INPUT', `${path}: BMP is not read (nor by sharp); convert it to PNG`, 1);
   }
-  const layout = layoutOf(input);
+  const layout = layoutOf(input, options.layout);
   const { data, info } = await decode(path, layout);
   if (info.channels !== layout.channels) {
     throw new CommandError('ERR_INPUT', `${path}: expected ${layout.channels} channels, got ${info.channels}`, 1);
   }
-  return tensorOfPixels(data, info, input, normalization);
+  return tensorOfPixels(data, info, input, options);
 }
 
 /**
@@ -66,9 +74,9 @@ export function tensorOfPixels(
   pixels: Uint8Array,
   { height, width }: Pick<ImageInfo, 'height' | 'width'>,
   input: ValueInfo,
-  normalization?: Normalization,
+  { normalization, layout }: PictureOptions = {},
 ): Tensor {
-  const { channels, isChannelsFirst, dims } = layoutOf(input);
+  const { channels, isChannelsFirst, dims } = layoutOf(input, layout);
   const ordered = isChannelsFirst ? channelsFirst(pixels, channels) : Uint8Array.from(pixels);
   const shape = dims(height, width);
   if (input.type === 'uint8' && normalization === undefined) return new Tensor('uint8', ordered, shape);
@@ -85,10 +93,14 @@ export function fromReals(reals: Float32Array, dims: readonly number[], input: V
   throw new CommandError('ERR_INPUT', message, 1);
 }
 
-function layoutOf({ name, dims }: ValueInfo): ImageLayout {
+function layoutOf(input: ValueInfo, asked?: PictureOptions['layout']): ImageLayout {
+  const { name, dims } = asked === undefined ? input : withChannels(input, asked);
   const isChannels = (dim: Dim | undefined): dim is 1 | 3 => dim === 1 || dim === 3;
   const isBatchOfOne = dims[0] === 1 || typeof dims[0] !== 'number';
   const [, a, b, c] = dims;
+  if (dims.length === 4 && isBatchOfOne && isChannels(a) && asked === 'nchw') {
+    return { height: b!, width: c!, channels: a, isChannelsFirst: true, dims: (h, w) => [1, a, h, w] };
+  }
   if (dims.length === 4 && isBatchOfOne && isChannels(c)) {
     return { height: a!, width: b!, channels: c, isChannelsFirst: false, dims: (h, w) => [1, h, w, c] };
   }
@@ -103,6 +115,13 @@ function layoutOf({ name, dims }: ValueInfo): ImageLayout {
   }
   const message = `input ${name} of shape ${formatDims(dims)} takes no picture: expected [1, H, W, 1 or 3], [1, 1 or 3, H, W], [H, W, 1 or 3] or [1, H, W]`;
   throw new CommandError('ERR_INPUT', message, 1);
+}
+
+/** Colours, where the model leaves the channels open, or all dimensions. */
+function withChannels(input: ValueInfo, layout: 'nchw' | 'nhwc'): ValueInfo {
+  const axis = layout === 'nchw' ? 1 : 3;
+  const dims = input.dims.length === 0 ? [null, null, null, null] : input.dims;
+  return { ...input, dims: dims.map((dim, i) => (i === axis && typeof dim !== 'number' ? 3 : dim)) };
 }
 
 async function decode(path: string, { height, width, channels }: ImageLayout) {

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { addBench } from './bench.js';
+import { addCompare } from './compare.js';
 import { addDoctor } from './doctor.js';
 import { addInspect } from './inspect.js';
 import { addRun } from './run.js';
@@ -19,6 +20,7 @@ async function main(): Promise<number> {
     .configureOutput({ writeErr: () => {}, outputError: () => {} });
   addRun(program);
   addInspect(program);
+  addCompare(program);
   addBench(program);
   addDoctor(program, version);
   expectSubcommand(program);

@@ -28,6 +28,17 @@ export interface SessionResult extends Variant {
   readonly repetitions: number;
   /** Over one thread, where that was measured too. */
   readonly speedup?: number;
+  /** `ratio` is its time / our time. */
+  readonly peer?: { readonly name: string; readonly version: string; readonly medianMs: number; readonly ratio: number };
+}
+
+/** Another implementation, which runs the same in a process of its own. */
+export interface TimedPeer {
+  readonly name: string;
+  readonly version: string;
+  readonly threads: number;
+  /** One batch; seconds per call. */
+  time(): Promise<number>;
 }
 
 interface Prepared extends Variant {
@@ -46,6 +57,8 @@ export interface SessionWorkload {
   readonly feeds: Readonly<Record<string, Tensor>>;
   /** What is timed: whole calls, or the steps in them without what brings tensors in and out. */
   readonly timed: 'calls' | 'steps';
+  /** At most one for each number of threads; they take turns with the variants. */
+  readonly peers?: readonly TimedPeer[];
 }
 
 /** One result for each variant. */
@@ -56,12 +69,18 @@ export async function benchmarkSessions(
   repetitions = defaultRepetitions,
 ): Promise<SessionResult[]> {
   const prepared: Prepared[] = [];
+  const peers = (workload.peers ?? []).map((peer) => ({ peer, seconds: [] as number[] }));
   try {
     for (const variant of variants) prepared.push(await prepare(workload, variant));
     for (let round = 0; round < repetitions; round++) {
       for (const variant of prepared) await measure(variant, meter);
+      for (const { peer, seconds } of peers) seconds.push(await peer.time());
     }
-    return prepared.map((variant) => resultOf(variant, prepared));
+    return prepared.map((variant) => {
+      const result = resultOf(variant, prepared);
+      const beside = peers.find(({ peer }) => peer.threads === variant.threads);
+      return beside === undefined ? result : { ...result, peer: peerResult(beside.peer, median(beside.seconds) * 1e3, result) };
+    });
   } finally {
     for (const { session } of prepared) await session.release();
   }
@@ -118,4 +137,12 @@ function resultOf(variant: Prepared, all: readonly Prepared[]): SessionResult {
     repetitions: variant.seconds.length,
     ...(threads > 1 && single !== undefined ? { speedup: median(single.seconds) / seconds } : {}),
   };
+}
+
+function peerResult(
+  { name, version }: TimedPeer,
+  peerMs: number,
+  { medianMs }: SessionResult,
+): NonNullable<SessionResult['peer']> {
+  return { name, version, medianMs: peerMs, ratio: peerMs / medianMs };
 }

@@ -14,12 +14,14 @@ export type Dim = number | string | null;
 export interface Value {
   readonly name: string;
   readonly type: DataType;
-  readonly dims: readonly Dim[];
+  /** Absent where not even their number is known before the graph is specialised to shapes of its inputs. */
+  readonly dims?: readonly Dim[];
   /** Of a quantized value: what its integers mean. */
   readonly qparams?: QParams;
 }
 
-export type Attribute = number | string | boolean | readonly number[] | readonly string[] | Tensor;
+/** A graph is a branch of If or the body of Loop. */
+export type Attribute = number | string | boolean | readonly number[] | readonly string[] | Tensor | Graph;
 export type Attributes = Readonly<Record<string, Attribute>>;
 
 export interface Node {
@@ -46,6 +48,7 @@ export interface Graph {
   readonly numerics: Numerics;
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
+  /** Outputs of nodes may be missing: what they are is found out when the graph is specialised to shapes of its inputs. */
   readonly values: ReadonlyMap<string, Value>;
   readonly constants: ReadonlyMap<string, Tensor>;
   readonly states: readonly State[];

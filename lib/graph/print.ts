@@ -28,7 +28,7 @@ export function printNode(node: Node, values: ReadonlyMap<string, Value>): strin
 
 function typedName(name: string, value: Value | undefined): string {
   if (value === undefined) return `${quoted(name)}: ?`;
-  return `${quoted(name)}: ${value.type}${dimsText(value.dims)}${qparamsText(value)}`;
+  return `${quoted(name)}: ${value.type}${value.dims === undefined ? '' : dimsText(value.dims)}${qparamsText(value)}`;
 }
 
 /** `[1, batch, ?]` */
@@ -48,6 +48,7 @@ function attributeText(value: Attribute): string {
   if (typeof value === 'number') return shortened(value);
   if (typeof value === 'boolean') return String(value);
   if (typeof value === 'string') return quoted(value);
+  if ('nodes' in value) return `{${value.nodes.length} nodes}`;
   if (isList(value)) return `[${value.map((item) => (typeof item === 'number' ? shortened(item) : quoted(item))).join(', ')}]`;
   return `${value.type}[${value.dims.join(', ')}]`;
 }

@@ -21,7 +21,8 @@ export function verifyGraph(graph: Graph, ops?: OpCounts): void {
   for (const [name, value] of graph.values) verifyValue(name, value);
   const produced = new Set<string>();
   const produce = (name: string, by: string, node?: Node) => {
-    if (!graph.values.has(name)) throw wrong(`${by}: expected the name of a value, got ${describe(name)}`, node);
+    const isNamed = node === undefined ? graph.values.has(name) : name !== '';
+    if (!isNamed) throw wrong(`${by}: expected the name of a value, got ${describe(name)}`, node);
     if (produced.has(name)) throw wrong(`${by}: expected a value with one producer, got ${describe(name)}`, node);
     produced.add(name);
   };
@@ -49,22 +50,23 @@ export function verifyGraph(graph: Graph, ops?: OpCounts): void {
   for (const name of last) {
     if (!produced.has(name)) throw wrong(`outputs: expected values that are produced, got ${describe(name)}`);
   }
-  for (const { current, next } of graph.states) verifyState(graph.values.get(current)!, graph.values.get(next)!);
+  for (const { current, next } of graph.states) verifyState(graph.values.get(current)!, graph.values.get(next));
 }
 
 function verifyValue(name: string, value: Value): void {
   const where = `value ${describe(name)}`;
   if (name === '' || value.name !== name) throw wrong(`${where}: expected its own name, got ${describe(value.name)}`);
-  const known = value.dims.filter((dim) => typeof dim === 'number');
+  const dims = value.dims ?? [null];
+  const known = dims.filter((dim) => typeof dim === 'number');
   const bound = known.reduce((product, dim) => product * Math.max(dim, 1), 1);
   if (!known.every((dim) => Number.isInteger(dim) && dim >= 0) || bound > maxElements) {
-    throw wrong(`${where}: expected dimensions whose product is at most 2^31 - 1, got [${value.dims.join(', ')}]`);
+    throw wrong(`${where}: expected dimensions whose product is at most 2^31 - 1, got [${dims.join(', ')}]`);
   }
   const { qparams } = value;
   if (qparams === undefined) return;
   if (qparams.dtype !== value.type) throw wrong(`${where}: expected parameters for ${value.type}, got ${qparams.dtype}`);
   try {
-    checkQParams(qparams, known.length === value.dims.length ? known : undefined);
+    checkQParams(qparams, known.length === dims.length ? known : undefined);
   } catch (cause) {
     if (cause instanceof OctensorError) throw wrong(`${where}: ${cause.message}`, undefined, cause);
     throw cause;
@@ -73,15 +75,15 @@ function verifyValue(name: string, value: Value): void {
 
 /** A dimension that is not a number is any. */
 function verifyContent(value: Value, tensor: Tensor): void {
-  const fits =
-    value.dims.length === tensor.dims.length && value.dims.every((d, i) => typeof d !== 'number' || d === tensor.dims[i]);
-  if (fits && value.type === tensor.type) return;
-  const declared = `${value.type}[${value.dims.join(', ')}]`;
+  const { type, dims = tensor.dims } = value;
+  const fits = dims.length === tensor.dims.length && dims.every((d, i) => typeof d !== 'number' || d === tensor.dims[i]);
+  if (fits && type === tensor.type) return;
+  const declared = `${type}[${dims.join(', ')}]`;
   throw wrong(`value ${describe(value.name)}: expected ${declared}, got ${tensor.type}[${tensor.dims.join(', ')}]`);
 }
 
-function verifyState(current: Value, next: Value): void {
-  if (current.type !== next.type) {
+function verifyState(current: Value, next: Value | undefined): void {
+  if (next !== undefined && current.type !== next.type) {
     throw wrong(
       `state ${describe(current.name)}: expected ${current.type} for its next, ${describe(next.name)}, got ${next.type}`,
     );

@@ -1,11 +1,20 @@
 /**
- * Abs: |x|. Quantized, in fixed point: |x - z_x|, times M(s_x / s_y) where the scales differ, + z_y (TFLite Micro). `onnx` goes
+ * Abs: |x|; the lowest integer of a type stays itself. Quantized, in fixed point: |x - z_x|, times M(s_x / s_y) where the scales differ, + z_y (TFLite Micro). `onnx` goes
  * through float32.
  */
 import { quantizedRanges } from '../quant/qparams.js';
 import { toFixedPoint } from '../quant/requant.js';
 import { affine, caseGraph } from './cases.js';
-import { inferUnary, isQuantized, mapUnary, quantizations, throughFloat, type Unary } from './elementwise.js';
+import {
+  inferUnary,
+  isQuantizedNode,
+  isWide,
+  mapUnary,
+  plainTypes,
+  quantizations,
+  throughFloat,
+  type Unary,
+} from './elementwise.js';
 import { defineOp, type RunContext } from './op.js';
 import { scaleSum } from './output-stage.js';
 
@@ -14,12 +23,14 @@ export const abs = defineOp<Record<string, never>>({
   inputs: [1, 1],
   outputs: [1, 1],
   parse: () => ({}),
-  infer: (context) => inferUnary(context, ['float32', 'int32', 'int8', 'int16']),
-  run: (context) => mapUnary(context, absOf(context)),
+  infer: (context) => inferUnary(context, ['float32', 'int32', 'int8', 'int16'], plainTypes),
+  run(context) {
+    if (isWide(context.outputs[0]!.type)) return mapUnary(context, (x: bigint) => (x < 0n ? -x : x));
+    return mapUnary(context, absOf(context));
+  },
   *cases() {
     const dims = [3, 90];
-    for (const type of ['float32', 'int32'] as const)
-      yield caseGraph({ op: 'Abs', inputs: [{ type, dims }], outputs: [{ type, dims }] });
+    for (const type of plainTypes) yield caseGraph({ op: 'Abs', inputs: [{ type, dims }], outputs: [{ type, dims }] });
     for (const numerics of ['tflite', 'single', 'onnx'] as const) {
       for (const type of ['int8', 'int16'] as const) {
         for (const scale of [0.02, 0.033]) {
@@ -33,7 +44,7 @@ export const abs = defineOp<Record<string, never>>({
 });
 
 function absOf(context: RunContext<unknown>): Unary {
-  if (!isQuantized(context.outputs[0]!.type)) return Math.abs;
+  if (!isQuantizedNode(context)) return Math.abs;
   const { numerics } = context;
   if (numerics === 'onnx') return throughFloat(context, Math.abs);
   const [x, y] = quantizations(context);

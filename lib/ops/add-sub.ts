@@ -1,5 +1,6 @@
 /**
- * Add, Sub: a ± b, broadcast as in NumPy, then the fused activation. float32, int32, and quantized:
+ * Add, Sub: a ± b, broadcast as in NumPy, then the fused activation. Any numbers without an activation, float32, int32,
+ * and quantized:
  *
  * - fixed point (TFLite's reference kernels): both inputs are brought to a common scale, twice the larger of theirs, with 20
  *   bits to spare (15 for int16): a' = M(s_a / S)·((a - z_a) << 20), y = M(S / (2^20 · s_y))·(a' ± b') + z_y, S = 2·max(s_a,
@@ -9,7 +10,7 @@
  */
 import { toFixedPoint } from '../quant/requant.js';
 import { affine, caseGraph } from './cases.js';
-import { binaryThroughFloat, inferBinary, mapBinary } from './elementwise.js';
+import { binaryThroughFloat, inferBinary, isQuantizedNode, isWide, mapBinary, plainTypes } from './elementwise.js';
 import { roundingDivideByPot } from './fixed-point.js';
 import { defineOp, nodeError, type Op, type OpCase, perTensor, type RunContext, requiredInput } from './op.js';
 import { type Activation, activationBounds, activations, quantizedBounds, scaleSum } from './output-stage.js';
@@ -35,8 +36,12 @@ function defineSum(name: 'Add' | 'Sub', sign: 1 | -1): Op {
       activation: attributes.oneOf('activation', activations, 'none'),
       potScale: attributes.boolean('potScale', false),
     }),
-    infer: (context) => inferBinary(context, types),
-    run: (context) => mapBinary(context, sumOf(context, sign)),
+    infer: (context) => inferBinary(context, types, { plain: context.attributes.activation === 'none' ? plainTypes : [] }),
+    run(context) {
+      if (!isWide(context.outputs[0]!.type)) return mapBinary(context, sumOf(context, sign));
+      const signed = BigInt(sign);
+      return mapBinary(context, (a: bigint, b: bigint) => a + signed * b);
+    },
     cases: () => cases(name),
   });
 }
@@ -48,6 +53,7 @@ function sumOf(context: RunContext<SumAttributes>, sign: 1 | -1): Binary {
   const { type } = outputs[0]!;
   if (type === 'float32') return (a, b) => clamp(a + sign * b);
   if (type === 'int32') return (a, b) => clamp((a + sign * b) | 0);
+  if (!isQuantizedNode(context)) return (a, b) => a + sign * b;
   if (type === 'int16' && attributes.potScale) return powerOfTwoSum(context, sign);
   if (numerics === 'onnx') return binaryThroughFloat(context, (a, b) => clamp(Math.fround(a + sign * b)));
   return fixedPointSum(context, numerics, sign);
@@ -106,14 +112,13 @@ function* cases(op: 'Add' | 'Sub'): Iterable<OpCase> {
       ],
       outputs: [{ type: 'float32', dims }],
     });
-    yield caseGraph({
-      op,
-      inputs: [
-        { type: 'int32', dims: a },
-        { type: 'int32', dims: b },
-      ],
-      outputs: [{ type: 'int32', dims }],
-    });
+    for (const type of plainTypes.slice(1)) {
+      const inputs = [
+        { type, dims: a },
+        { type, dims: b },
+      ];
+      yield caseGraph({ op, inputs, outputs: [{ type, dims }] });
+    }
   }
   for (const numerics of ['tflite', 'single', 'onnx'] as const) {
     for (const activation of activations) {

@@ -1,4 +1,7 @@
-/** ArgMax, ArgMin: where the largest or smallest element is along `axis`, of equals the first; without that dimension. */
+/**
+ * ArgMax, ArgMin: where the largest or smallest element is along `axis`, of equals the first, or with `selectLast` the last. That
+ * dimension is left out, or with `keepDims` becomes 1.
+ */
 import type { TypedArray } from '../typed-array.js';
 import { affine, caseGraph } from './cases.js';
 import { defineOp, expectType, nodeError, type Op, requiredInput } from './op.js';
@@ -8,9 +11,13 @@ import { allocate, inputData, outputTensor } from './storage.js';
 export interface ArgMaxAttributes {
   readonly axis: number;
   readonly to: 'int32' | 'int64';
+  readonly keepDims: boolean;
+  readonly selectLast: boolean;
 }
 
-const types = ['float32', 'int8', 'uint8', 'int16', 'int32', 'int64', 'bool'] as const;
+const floatTypes = ['float32', 'float64'] as const;
+const integerTypes = ['int8', 'uint8', 'int16', 'uint16', 'int32', 'uint32', 'int64', 'uint64', 'bool'] as const;
+const types = [...floatTypes, ...integerTypes] as const;
 
 export const argMax = defineArg('ArgMax', (candidate, best) => candidate > best);
 export const argMin = defineArg('ArgMin', (candidate, best) => candidate < best);
@@ -23,6 +30,8 @@ function defineArg(name: string, isBetter: (candidate: number | bigint, best: nu
     parse: (attributes) => ({
       axis: attributes.integer('axis', -(2 ** 31), 2 ** 31 - 1),
       to: attributes.oneOf('to', ['int32', 'int64'], 'int64'),
+      keepDims: attributes.boolean('keepDims', false),
+      selectLast: attributes.boolean('selectLast', false),
     }),
     infer(context) {
       const x = requiredInput(context, 0);
@@ -30,10 +39,12 @@ function defineArg(name: string, isBetter: (candidate: number | bigint, best: nu
       const axis = normalizeAxis(context, context.attributes.axis, x.dims.length);
       if (x.dims[axis] === 0)
         throw nodeError('ERR_SHAPE', context.node, `expected at least 1 element along axis ${axis}, got 0`);
-      return [{ type: context.attributes.to, dims: x.dims.toSpliced(axis, 1) }];
+      const dims = context.attributes.keepDims ? x.dims.with(axis, 1) : x.dims.toSpliced(axis, 1);
+      return [{ type: context.attributes.to, dims }];
     },
     run(context) {
       const x = inputData(context, 0);
+      const { selectLast } = context.attributes;
       const { dims } = context.inputs[0]!;
       const axis = normalizeAxis(context, context.attributes.axis, dims.length);
       const inner = product(dims.slice(axis + 1));
@@ -42,7 +53,10 @@ function defineArg(name: string, isBetter: (candidate: number | bigint, best: nu
       for (let i = 0; i < y.length; i++) {
         const start = Math.floor(i / inner) * size * inner + (i % inner);
         let best = 0;
-        for (let k = 1; k < size; k++) if (isBetter(x[start + k * inner]!, x[start + best * inner]!)) best = k;
+        for (let k = 1; k < size; k++) {
+          const [candidate, other] = [x[start + k * inner]!, x[start + best * inner]!];
+          if (isBetter(candidate, other) || (selectLast && candidate === other)) best = k;
+        }
         y[i] = context.attributes.to === 'int64' ? BigInt(best) : best;
       }
       return [outputTensor(context, 0, y)];
@@ -60,6 +74,11 @@ function defineArg(name: string, isBetter: (candidate: number | bigint, best: nu
             yield caseGraph({ op: name, attributes: { axis, to }, inputs, outputs: [{ type: to, dims }] });
           }
         }
+      }
+      const inputs = [{ type: 'int32', dims: [2, 9, 3], range: [0, 2] } as const];
+      for (const selectLast of [false, true]) {
+        const attributes = { axis: 1, keepDims: true, selectLast };
+        yield caseGraph({ op: name, attributes, inputs, outputs: [{ type: 'int64', dims: [2, 1, 3] }] });
       }
     },
   });

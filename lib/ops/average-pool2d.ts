@@ -9,6 +9,7 @@
  */
 import { roundHalfEven } from '../rounding.js';
 import { affine, caseGraph } from './cases.js';
+import { isQuantized } from './elementwise.js';
 import { defineOp, type OpCase, perTensor, type RunContext } from './op.js';
 import { expectSameQParams, forEachWindow, inferPool, type PoolAttributes, parsePool, poolBounds } from './pooling.js';
 import { product } from './shapes.js';
@@ -19,7 +20,7 @@ export const averagePool2d = defineOp<PoolAttributes>({
   inputs: [1, 1],
   outputs: [1, 1],
   parse: parsePool,
-  infer: inferPool,
+  infer: (context) => inferPool(context),
 
   run(context) {
     const { type, dims } = context.outputs[0]!;
@@ -47,7 +48,7 @@ export const averagePool2d = defineOp<PoolAttributes>({
 function averager(context: RunContext<PoolAttributes>): (sum: number, count: number) => number {
   const [min, max] = poolBounds(context);
   const clamp = (value: number) => Math.min(Math.max(value, min), max);
-  if (context.outputs[0]!.type === 'float32') return (sum, count) => clamp(sum / count);
+  if (!isQuantized(context.outputs[0]!.type)) return (sum, count) => clamp(sum / count);
   if (context.numerics === 'onnx') {
     const [x, y] = [perTensor(context, context.inputs[0]!), perTensor(context, context.outputs[0]!)];
     return (sum, count) => {
@@ -79,6 +80,18 @@ function* cases(): Iterable<OpCase> {
         yield caseGraph({ op, attributes, inputs: [{ ...value, dims: x }], outputs: [{ ...value, dims: y }], numerics });
       }
     }
-    yield caseGraph({ op, attributes, inputs: [{ type: 'float32', dims: x }], outputs: [{ type: 'float32', dims: y }] });
+    for (const type of ['float32', 'float64'] as const) {
+      yield caseGraph({ op, attributes, inputs: [{ type, dims: x }], outputs: [{ type, dims: y }] });
+    }
+  }
+  const attributes = { size: [3, 2], strides: [2, 3], ceil: true, pads: [1, 0, 0, 1] } as const;
+  const [x, y] = [
+    [1, 7, 6, 20],
+    [1, 4, 2, 20],
+  ];
+  yield caseGraph({ op, attributes, inputs: [{ type: 'float32', dims: x }], outputs: [{ type: 'float32', dims: y }] });
+  const uint8 = { type: 'uint8', qparams: affine('uint8', 0.05, 77) } as const;
+  for (const numerics of ['tflite', 'onnx'] as const) {
+    yield caseGraph({ op, attributes, inputs: [{ ...uint8, dims: x }], outputs: [{ ...uint8, dims: y }], numerics });
   }
 }

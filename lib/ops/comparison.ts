@@ -4,14 +4,22 @@
  */
 import { toFixedPoint } from '../quant/requant.js';
 import { affine, caseGraph } from './cases.js';
-import { dequantizer, inferBinary, isQuantized, mapBinary, quantizedTypes, type Unary } from './elementwise.js';
+import {
+  dequantizer,
+  type Element,
+  inferBinary,
+  isQuantizedNode,
+  mapBinary,
+  plainTypes,
+  quantizedTypes,
+  type Unary,
+} from './elementwise.js';
 import { defineOp, type Op, perTensor, type RunContext, requiredInput } from './op.js';
 import { scaleSum } from './output-stage.js';
 
-type Element = number | bigint;
 type Comparison = (a: Element, b: Element) => boolean;
 
-const plainTypes = ['float32', 'int32', 'int64', 'bool'] as const;
+const comparableTypes = [...plainTypes, 'bool'] as const;
 
 export const equal = defineComparison('Equal', (a, b) => a === b);
 export const notEqual = defineComparison('NotEqual', (a, b) => a !== b);
@@ -26,15 +34,15 @@ function defineComparison(name: string, compare: Comparison): Op {
     inputs: [2, 2],
     outputs: [1, 1],
     parse: () => ({}),
-    infer: (context) => inferBinary(context, [...plainTypes, ...quantizedTypes], 'bool'),
+    infer: (context) => inferBinary(context, [...comparableTypes, ...quantizedTypes], { plain: comparableTypes, type: 'bool' }),
     run(context) {
-      if (!isQuantized(context.inputs[0]!.type)) return mapBinary<unknown, Element>(context, (a, b) => (compare(a, b) ? 1 : 0));
+      if (!isQuantizedNode(context)) return mapBinary<unknown, Element>(context, (a, b) => (compare(a, b) ? 1 : 0));
       const [left, right] = [comparable(context, 0), comparable(context, 1)];
       return mapBinary(context, (a, b) => (compare(left(a), right(b)) ? 1 : 0));
     },
     *cases() {
       const dims = [2, 4, 30];
-      for (const type of plainTypes) {
+      for (const type of comparableTypes) {
         const range = type === 'bool' ? ([0, 1] as const) : ([0, 3] as const);
         const inputs = [
           { type, dims: [2, 1, 30], range },

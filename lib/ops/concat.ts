@@ -3,7 +3,8 @@
  *
  * 8- and 16-bit inputs whose scale or zero point is not the output's are rescaled. Fixed-point numerics do it as TFLite's
  * reference (ConcatenationWithScaling): round half away(q · s + b), s = scale · (1 / output scale), b = -zeroPoint · s, each step
- * in float32. `onnx` dequantizes and quantizes again in float32, by division, half to even (QLinearConcat).
+ * in float32. `onnx` dequantizes and quantizes again in float32, by division, half to even (QLinearConcat). With `rescale` false
+ * integers are taken as they stand.
  */
 import { quantizedRanges } from '../quant/qparams.js';
 import type { Numerics } from '../quant/requant.js';
@@ -27,6 +28,7 @@ import { copyStrided } from './strided-copy.js';
 
 export interface ConcatAttributes {
   readonly axis: number;
+  readonly rescale: boolean;
 }
 
 export const concat = defineOp<ConcatAttributes>({
@@ -35,7 +37,10 @@ export const concat = defineOp<ConcatAttributes>({
   outputs: [1, 1],
   parse(attributes) {
     attributes.oneOf('activation', ['none'], 'none'); // TFLite's kernels have no other
-    return { axis: attributes.integer('axis', -(2 ** 31), 2 ** 31 - 1) };
+    return {
+      axis: attributes.integer('axis', -(2 ** 31), 2 ** 31 - 1),
+      rescale: attributes.boolean('rescale', true),
+    };
   },
   infer(context) {
     const { node, inputs, attributes } = context;
@@ -46,7 +51,7 @@ export const concat = defineOp<ConcatAttributes>({
     for (const i of inputs.keys()) {
       const input = requiredInput(context, i);
       expectType(context, input, [first.type]);
-      if (canRescale(input)) perTensor(context, input);
+      if (attributes.rescale && canRescale(input)) perTensor(context, input);
       const fits = input.dims.length === first.dims.length && input.dims.every((d, k) => k === axis || d === first.dims[k]);
       if (!fits) {
         const shape = `${shapeText(first.dims)} except along axis ${axis}`;
@@ -121,6 +126,16 @@ export const concat = defineOp<ConcatAttributes>({
         });
       }
     }
+    yield caseGraph({
+      op: 'Concat',
+      attributes: { axis: 0, rescale: false },
+      inputs: [
+        { type: 'int8', dims: [5], qparams: affine('int8', 0.05, 1) },
+        { type: 'int8', dims: [4], qparams: affine('int8', 0.037, 3) },
+      ],
+      outputs: [{ type: 'int8', dims: [9], qparams: affine('int8', 0.1, 0) }],
+      numerics: 'onnx',
+    });
   },
 });
 
@@ -143,8 +158,12 @@ function canRescale({ type, qparams }: Operand): boolean {
 }
 
 /** The function of its integers that an input goes through; undefined where it goes in as it is. */
-export function rescaleOf(input: Operand, output: Operand, context: NodeContext<unknown>): ((q: number) => number) | undefined {
-  if (!canRescale(input) || !canRescale(output)) return undefined;
+export function rescaleOf(
+  input: Operand,
+  output: Operand,
+  context: Pick<NodeContext<ConcatAttributes>, 'node' | 'numerics' | 'attributes' | 'inputs'>,
+): ((q: number) => number) | undefined {
+  if (!context.attributes.rescale || !canRescale(input) || !canRescale(output)) return undefined;
   const from = perTensor(context, input);
   const to = perTensor(context, output);
   if (Math.fround(from.scale) === Math.fround(to.scale) && from.zeroPoint === to.zeroPoint) return undefined;

@@ -5,10 +5,20 @@
  *
  * where g is the group of o, and what lies outside x is real zero. Quantized arithmetic: accumulate.ts.
  */
-import { addRows, checkProducts, prepareProducts } from './accumulate.js';
+
+import type { DataType, Tensor } from '../tensor.js';
+import { addRows, checkProducts, type Products, prepareProducts } from './accumulate.js';
 import { affine, caseGraph, legacyWeights } from './cases.js';
 import { type ConvolutionAttributes, convolutionInputs, extentsOf, parseConvolution } from './convolution.js';
-import { defineOp, nodeError, type OpCase, type RunContext } from './op.js';
+import {
+  type AttributeReader,
+  defineOp,
+  type NodeContext,
+  nodeError,
+  type OpCase,
+  type OutputShape,
+  type RunContext,
+} from './op.js';
 import { checkedSize } from './shapes.js';
 
 export interface Conv2dAttributes extends ConvolutionAttributes {
@@ -20,26 +30,15 @@ export const conv2d = defineOp<Conv2dAttributes>({
   inputs: [2, 3],
   outputs: [1, 1],
 
-  parse: (attributes) => ({ ...parseConvolution(attributes), groups: attributes.integer('groups', 1, 2 ** 20, 1) }),
+  parse: parseConv2d,
+  infer: (context) => inferConv2d(context, (channels) => checkProducts(context, { channels, axis: 0 })),
 
-  infer(context) {
-    const { node, attributes } = context;
-    const { window, groups } = attributes;
-    const [x, w] = convolutionInputs(context);
-    const [batches, height, width, depth] = x.dims as [number, number, number, number];
-    const [channels, kernelHeight, kernelWidth, groupDepth] = w.dims as [number, number, number, number];
-    if (groupDepth * groups !== depth || channels % groups !== 0) {
-      const found = `${depth} input channels, ${groups} groups and weights of shape [${w.dims.join(', ')}]`;
-      throw nodeError('ERR_SHAPE', node, `expected weights [O, KH, KW, C / groups] with O a multiple of groups, got ${found}`);
-    }
-    const type = checkProducts(context, { channels, axis: 0 });
-    const [vertical, horizontal] = extentsOf(context, window, [height, width], [kernelHeight, kernelWidth]);
-    const dims = [batches, vertical.size, horizontal.size, channels];
-    checkedSize(node, dims);
-    return [{ type, dims }];
+  run(context) {
+    const channels = context.inputs[1]!.dims[0]!;
+    const { activation } = context.attributes;
+    const batches = context.inputs[0]!.dims[0]!;
+    return [convolve(context, prepareProducts(context, { kind: 'convolution', channels, axis: 0, activation }, batches))];
   },
-
-  run: (context) => [convolve(context)],
 
   *cases() {
     yield* quantizedCases();
@@ -48,16 +47,40 @@ export const conv2d = defineOp<Conv2dAttributes>({
   },
 });
 
-function convolve(context: RunContext<Conv2dAttributes>) {
+export function parseConv2d(attributes: AttributeReader): Conv2dAttributes {
+  return { ...parseConvolution(attributes), groups: attributes.integer('groups', 1, 2 ** 20, 1) };
+}
+
+/** `check` looks at types and quantization, for weights of so many channels, and returns the output's type. */
+export function inferConv2d(
+  context: NodeContext<Conv2dAttributes>,
+  check: (channels: number) => DataType,
+): readonly OutputShape[] {
+  const { node, attributes } = context;
+  const { window, groups } = attributes;
+  const [x, w] = convolutionInputs(context);
+  const [batches, height, width, depth] = x.dims as [number, number, number, number];
+  const [channels, kernelHeight, kernelWidth, groupDepth] = w.dims as [number, number, number, number];
+  if (groupDepth * groups !== depth || channels % groups !== 0) {
+    const found = `${depth} input channels, ${groups} groups and weights of shape [${w.dims.join(', ')}]`;
+    throw nodeError('ERR_SHAPE', node, `expected weights [O, KH, KW, C / groups] with O a multiple of groups, got ${found}`);
+  }
+  const type = check(channels);
+  const [vertical, horizontal] = extentsOf(context, window, [height, width], [kernelHeight, kernelWidth]);
+  const dims = [batches, vertical.size, horizontal.size, channels];
+  checkedSize(node, dims);
+  return [{ type, dims }];
+}
+
+/** `products` of inputs 0 and 1. */
+export function convolve(context: RunContext<Conv2dAttributes>, products: Products): Tensor {
   const { inputs, attributes } = context;
-  const { window, groups, activation } = attributes;
+  const { window, groups } = attributes;
   const [x, w] = [inputs[0]!, inputs[1]!];
   const [batches, height, width, depth] = x.dims as [number, number, number, number];
   const [channels, kernelHeight, kernelWidth, groupDepth] = w.dims as [number, number, number, number];
   const [vertical, horizontal] = extentsOf(context, window, [height, width], [kernelHeight, kernelWidth]);
   const { strides, dilations } = window;
-  const products = prepareProducts(context, { kind: 'convolution', channels, axis: 0, activation }, batches);
-
   const step = kernelHeight * kernelWidth * groupDepth; // from one channel's weights to the next's
   const groupChannels = channels / groups;
   // Without gaps, a row of the window is one run of memory in x and in w.
@@ -124,6 +147,7 @@ function* quantizedCases(): Iterable<OpCase> {
     { x: [1, 4, 4, 6], w: [4, 3, 3, 3], y: [1, 4, 4, 4], attributes: { groups: 2, padding: 'same' } },
     { x: [1, 3, 4, 2], w: [3, 3, 3, 2], y: [1, 3, 3, 3], attributes: { pads: [0, 1, 2, 0], activation: 'relu-n1-to-1' } },
     { x: [1, 1, 1, 1], w: [1, 5, 5, 1], y: [1, 1, 1, 1], attributes: { padding: 'same' } },
+    { x: [1, 4, 5, 3], w: [2, 2, 4, 3], y: [1, 2, 5, 2], attributes: { strides: [2, 1], padding: 'same-lower' } },
   ] as const;
   for (const numerics of ['tflite', 'single', 'onnx'] as const) {
     for (const { x, w, y, attributes } of shapes) {

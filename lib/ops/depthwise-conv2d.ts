@@ -9,23 +9,32 @@
 import { addTap, checkProducts, prepareProducts } from './accumulate.js';
 import { affine, caseGraph, legacyWeights } from './cases.js';
 import { type ConvolutionAttributes, convolutionInputs, extentsOf, parseConvolution } from './convolution.js';
-import { defineOp, nodeError, type OpCase, type RunContext } from './op.js';
+import { type AttributeReader, defineOp, nodeError, type OpCase, type RunContext } from './op.js';
 import { checkedSize } from './shapes.js';
 
-export const depthwiseConv2d = defineOp<ConvolutionAttributes>({
+interface Attributes extends ConvolutionAttributes {
+  /** C, where it was given; 0: whatever it is. */
+  readonly groups: number;
+}
+
+export const depthwiseConv2d = defineOp<Attributes>({
   name: 'DepthwiseConv2D',
   inputs: [2, 3],
   outputs: [1, 1],
 
-  parse: parseConvolution,
+  parse: (attributes: AttributeReader) => ({
+    ...parseConvolution(attributes),
+    groups: attributes.integer('groups', 0, 2 ** 20, 0),
+  }),
 
   infer(context) {
     const { node, attributes } = context;
     const [x, w] = convolutionInputs(context);
     const [batches, height, width, depth] = x.dims as [number, number, number, number];
     const [one, kernelHeight, kernelWidth, channels] = w.dims as [number, number, number, number];
-    if (one !== 1 || depth < 1 || channels % depth !== 0) {
-      const found = `${depth} input channels and weights of shape [${w.dims.join(', ')}]`;
+    const { groups } = attributes;
+    if (one !== 1 || depth < 1 || channels % depth !== 0 || (groups !== 0 && groups !== depth)) {
+      const found = `${depth} input channels, ${groups || depth} groups and weights of shape [${w.dims.join(', ')}]`;
       throw nodeError('ERR_SHAPE', node, `expected weights [1, KH, KW, a multiple of C], got ${found}`);
     }
     const type = checkProducts(context, { channels, axis: 3 });

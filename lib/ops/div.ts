@@ -1,18 +1,26 @@
 /**
- * Div: a / b, broadcast as in NumPy, then the fused activation. float32; int32, truncated toward zero; and quantized:
+ * Div: a / b, broadcast as in NumPy, then the fused activation. Reals; integers, truncated toward zero; and quantized:
  *
  * - fixed point (TFLite's reference kernels): the reciprocal of |b - z_b| in Q0.31, times a - z_a shifted left to the top,
  *   times M(s_a / (s_b · s_y)), + z_y
  * - `onnx` goes through float32
  *
- * Integers divided by 0, which TFLite leaves undefined, are the type's limit of a's sign; 0 / 0 is a real 0.
+ * Integers divided by 0, which TFLite and ONNX leave undefined, are the type's limit of a's sign; 0 / 0 is a real 0.
  */
 
-import { quantizedRanges } from '../quant/qparams.js';
 import { type FixedPoint, toFixedPoint } from '../quant/requant.js';
 import { affine, caseGraph } from './cases.js';
-import { binaryThroughFloat, inferBinary, isQuantized, mapBinary } from './elementwise.js';
+import {
+  binaryThroughFloat,
+  type Element,
+  inferBinary,
+  isQuantizedNode,
+  isWide,
+  mapBinary,
+  plainTypes,
+} from './elementwise.js';
 import { reciprocal } from './fixed-point.js';
+import { integerRange } from './integers.js';
 import { defineOp, perTensor, type RunContext, requiredInput } from './op.js';
 import { type Activation, activationBounds, activations, quantizedBounds, scaleSum } from './output-stage.js';
 
@@ -27,10 +35,25 @@ export const div = defineOp<DivAttributes>({
   inputs: [2, 2],
   outputs: [1, 1],
   parse: (attributes) => ({ activation: attributes.oneOf('activation', activations, 'none') }),
-  infer: (context) => inferBinary(context, ['float32', 'int32', 'int8', 'uint8']),
-  run: (context) => mapBinary(context, quotientOf(context)),
+  infer: (context) => {
+    const plain = context.attributes.activation === 'none' ? plainTypes : [];
+    return inferBinary(context, ['float32', 'int32', 'int8', 'uint8'], { plain });
+  },
+  run(context) {
+    const { type } = context.outputs[0]!;
+    if (!isWide(type)) return mapBinary(context, quotientOf(context));
+    const limits = integerRange(type);
+    return mapBinary(context, (a: bigint, b: bigint) => (b === 0n ? limitOf(a, limits, 0n) : a / b));
+  },
   *cases() {
     const dims = [2, 4, 3];
+    for (const type of plainTypes.slice(1)) {
+      const inputs = [
+        { type, dims: [2, 1, 3] },
+        { type, dims: [4, 1], range: type.startsWith('u') ? ([0, 4] as const) : ([-2, 2] as const) },
+      ];
+      yield caseGraph({ op: 'Div', inputs, outputs: [{ type, dims }], name: `Div of ${type}` });
+    }
     for (const type of ['float32', 'int32'] as const) {
       for (const activation of activations) {
         const inputs = [
@@ -79,8 +102,13 @@ function quotientOf(context: RunContext<DivAttributes>): Binary {
   const { type } = outputs[0]!;
   const [low, high] = activationBounds[attributes.activation];
   const clamp = (x: number) => Math.min(Math.max(x, low), high);
-  if (type === 'float32') return (a, b) => clamp(a / b);
-  if (!isQuantized(type)) return (a, b) => clamp(b === 0 ? limitOf(a, quantizedRanges.int32, 0) : Math.trunc(a / b) | 0);
+  if (type === 'float32' || type === 'float64') return (a, b) => clamp(a / b);
+  if (!isQuantizedNode(context)) {
+    const [min, max] = integerRange(type).map(Number) as [number, number];
+    // The lowest integer divided by -1 wraps around
+    const wrap: (x: number) => number = type === 'int32' ? (x) => x | 0 : (x) => x;
+    return (a, b) => clamp(b === 0 ? limitOf(a, [min, max], 0) : wrap(Math.trunc(a / b)));
+  }
   if (numerics !== 'onnx') return fixedPointQuotient(context, numerics);
   return binaryThroughFloat(context, (a, b) => clamp(Math.fround(a / b)));
 }
@@ -111,7 +139,7 @@ function scaleDown(quotient: number, scale: FixedPoint, shift: number, numerics:
   return exponent < -31 ? 0 : scaleSum(quotient, { multiplier: scale.multiplier, exponent }, numerics);
 }
 
-function limitOf(dividend: number, [min, max]: readonly [number, number], zero: number): number {
-  if (dividend === 0) return zero;
-  return dividend < 0 ? min : max;
+function limitOf<T extends Element>(dividend: T, [min, max]: readonly [T, T], zero: T): T {
+  if (dividend < 0) return min;
+  return dividend > 0 ? max : zero;
 }

@@ -19,34 +19,74 @@ import { allocate, inputData, outputTensor } from './storage.js';
 
 export const quantizedTypes = ['int8', 'uint8', 'int16'] as const;
 export const realTypes = ['float32', ...quantizedTypes] as const;
+export const floatTypes = ['float32', 'float64'] as const;
+export const signedTypes = [...floatTypes, 'int8', 'int16', 'int32', 'int64'] as const;
+export const unsignedTypes = ['uint8', 'uint16', 'uint32', 'uint64'] as const;
+/** Types of numbers, as they are where nothing is quantized. Integers wrap around. */
+export const plainTypes = [...signedTypes, ...unsignedTypes] as const;
 
 export function isQuantized(type: DataType): boolean {
   return (quantizedTypes as readonly DataType[]).includes(type);
 }
 
-/** Shape inference of an operator with one input and an output like it. */
-export function inferUnary<A>(context: NodeContext<A>, types: readonly DataType[]): readonly OutputShape[] {
-  const x = checkedOperand(context, 0, types);
+/** Shape inference of an operator with one input and an output like it. For `plain`, see `checkedOperand`. */
+export function inferUnary<A>(
+  context: NodeContext<A>,
+  types: readonly DataType[],
+  plain: readonly DataType[] = [],
+): readonly OutputShape[] {
+  const x = checkedOperand(context, 0, types, plain);
   return [{ type: x.type, dims: x.dims }];
 }
 
 /** Shape inference of an operator with two inputs of one type that are broadcast; `type` of the output is theirs by default. */
-export function inferBinary<A>(context: NodeContext<A>, types: readonly DataType[], type?: DataType): readonly OutputShape[] {
-  const a = checkedOperand(context, 0, types);
-  const b = checkedOperand(context, 1, types);
+export function inferBinary<A>(
+  context: NodeContext<A>,
+  types: readonly DataType[],
+  { plain = [], type }: { readonly plain?: readonly DataType[]; readonly type?: DataType } = {},
+): readonly OutputShape[] {
+  const a = checkedOperand(context, 0, types, plain);
+  const b = checkedOperand(context, 1, types, plain);
   if (a.type !== b.type) {
     throw nodeError('ERR_DTYPE', context.node, `expected two inputs of one type, got ${a.type} and ${b.type}`);
   }
+  expectAllOrNoneQuantized(context, [a, b]);
   return [{ type: type ?? a.type, dims: broadcast(context.node, a.dims, b.dims) }];
 }
 
-/** An input of one of the types; where it is quantized, as a whole. */
-export function checkedOperand<A>(context: NodeContext<A>, index: number, types: readonly DataType[]): Operand {
+/**
+ * An input of one of the types; where it is of a type for quantized values, it is quantized as a whole. Without quantization
+ * parameters it may be of a `plain` type as well: its integers are then meant as they stand.
+ */
+export function checkedOperand<A>(
+  context: NodeContext<A>,
+  index: number,
+  types: readonly DataType[],
+  plain: readonly DataType[] = [],
+): Operand {
   const operand = requiredInput(context, index);
-  expectType(context, operand, types);
+  const isPlain = operand.qparams === undefined;
+  const accepted = [...types, ...plain.filter((type) => isPlain || !isQuantized(type))];
+  expectType(context, operand, [...new Set(accepted)]);
   checkedSize(context.node, operand.dims);
-  if (isQuantized(operand.type)) perTensor(context, operand);
+  if (isQuantized(operand.type) && !(isPlain && plain.includes(operand.type))) perTensor(context, operand);
   return operand;
+}
+
+/**
+ * Whether a node's elements stand for reals, by quantization parameters of its inputs and its output. ERR_QUANTIZATION where only
+ * some have them.
+ */
+export function isQuantizedNode<A>(context: RunContext<A>): boolean {
+  const operands = [...context.inputs, context.outputs[0]].filter((operand) => operand !== undefined);
+  return expectAllOrNoneQuantized(context, operands);
+}
+
+function expectAllOrNoneQuantized<A>(context: NodeContext<A>, operands: readonly Operand[]): boolean {
+  const candidates = operands.filter(({ type }) => isQuantized(type));
+  if (candidates.every(({ qparams }) => qparams === undefined)) return false;
+  for (const operand of candidates) perTensor(context, operand);
+  return true;
 }
 
 /** The quantization of input 0 and of output 0. */
@@ -55,12 +95,30 @@ export function quantizations<A>(context: RunContext<A>): readonly [x: TensorQPa
 }
 
 export type Unary = (x: number) => number;
+/** An element: a BigInt where the type has 64-bit integers. */
+export type Element = number | bigint;
 
-/** f of each element of input 0, which is not of a 64-bit type. Of 8-bit elements there are 256, each computed once. */
-export function mapUnary<A>(context: RunContext<A>, f: Unary): readonly Tensor[] {
-  const x = inputData(context, 0) as Float32Array;
-  const y = allocate(context.outputs[0]!.type, x.length);
-  const g = x.BYTES_PER_ELEMENT === 1 && x.length > 256 ? tabulate(f, x) : f;
+/** Whether elements are BigInts. */
+export function isWide(type: DataType): boolean {
+  return type === 'int64' || type === 'uint64';
+}
+
+/** Clamps elements to bounds, which are integers, or infinite, for types of integers. NaN stays. */
+export function clampBetween(type: DataType, low: number, high: number): (x: Element) => Element {
+  if (!isWide(type)) return (x) => Math.min(Math.max(x as number, low), high);
+  const [least, most] = [low, high].map((bound) => (Number.isFinite(bound) ? BigInt(bound) : bound)) as [Element, Element];
+  return (x) => {
+    if (most < least || x > most) return most;
+    if (x < least) return least;
+    return x;
+  };
+}
+
+/** f of each element of input 0; elements of 64-bit types are BigInts. Of 8-bit elements there are 256, each computed once. */
+export function mapUnary<A, E extends Element = number>(context: RunContext<A>, f: (x: E) => Element): readonly Tensor[] {
+  const x = inputData(context, 0);
+  const y = allocate(context.outputs[0]!.type, x.length) as { [index: number]: Element } & TypedArray;
+  const g = (x.BYTES_PER_ELEMENT === 1 && x.length > 256 ? tabulate(f as Unary, x) : f) as (x: number | bigint) => Element;
   for (let i = 0; i < x.length; i++) y[i] = g(x[i]!);
   return [outputTensor(context, 0, y)];
 }
@@ -72,14 +130,14 @@ function tabulate(f: Unary, like: TypedArray): Unary {
 }
 
 /** f of each pair of elements of inputs 0 and 1 after broadcasting. Elements of 64-bit types are BigInts. */
-export function mapBinary<A, E extends number | bigint = number>(
+export function mapBinary<A, E extends Element = number>(
   context: RunContext<A>,
-  f: (a: E, b: E) => number | bigint,
+  f: (a: E, b: E) => Element,
 ): readonly Tensor[] {
   const { dims, type } = context.outputs[0]!;
   const a = broadcastData(context, 0, dims) as unknown as ArrayLike<E>;
   const b = broadcastData(context, 1, dims) as unknown as ArrayLike<E>;
-  const y = allocate(type, product(dims)) as { [index: number]: number | bigint } & TypedArray;
+  const y = allocate(type, product(dims)) as { [index: number]: Element } & TypedArray;
   for (let i = 0; i < y.length; i++) y[i] = f(a[i]!, b[i]!);
   return [outputTensor(context, 0, y)];
 }

@@ -1,6 +1,6 @@
 /** Elu: x where x >= 0, e^x - 1 elsewhere. 8-bit: TFLite's lookup table of the function in float32; `onnx` through float32. */
 import { affine, caseGraph } from './cases.js';
-import { inferUnary, isQuantized, mapUnary, throughFloat, type Unary } from './elementwise.js';
+import { floatTypes, inferUnary, isQuantized, mapUnary, throughFloat, type Unary } from './elementwise.js';
 import { defineOp } from './op.js';
 
 const real: Unary = (x) => (x < 0 ? Math.expm1(x) : x);
@@ -10,7 +10,7 @@ export const elu = defineOp<Record<string, never>>({
   inputs: [1, 1],
   outputs: [1, 1],
   parse: () => ({}),
-  infer: (context) => inferUnary(context, ['float32', 'int8', 'uint8']),
+  infer: (context) => inferUnary(context, [...floatTypes, 'int8', 'uint8']),
   run: (context) => mapUnary(context, isQuantized(context.outputs[0]!.type) ? throughFloat(context, real) : real),
   *cases() {
     const dims = [4, 50];

@@ -5,21 +5,30 @@ import type { NodeContext, Op, Operand, OutputShape } from './op.js';
 import { product } from './shapes.js';
 
 /** Operators whose result depends on their inputs' shapes alone. */
-const shapeOps: ReadonlySet<string> = new Set(['Shape']);
+const shapeOps: ReadonlySet<string> = new Set(['Shape', 'Size']);
 
-/** Elements of results in total, and products of one node. */
+/** Elements of results, and products and elements that are read: in total. */
 const maxElements = 2 ** 26;
-const maxMacs = 2 ** 28;
+const maxWork = 2 ** 29;
 
-/** Of one graph. */
+/** Of one graph; without a limit where all of it is to be computed. */
 export class FoldBudget {
+  readonly #isLimited: boolean;
   #left = maxElements;
+  #work = maxWork;
+
+  constructor({ isLimited = true } = {}) {
+    this.#isLimited = isLimited;
+  }
 
   /** Whether results of these shapes may be computed beforehand; they then count. */
-  allows(outputs: readonly OutputShape[], macs: number): boolean {
+  allows(outputs: readonly OutputShape[], macs: number, inputs: readonly (Operand | undefined)[]): boolean {
+    if (!this.#isLimited) return true;
     const elements = outputs.reduce((sum, { dims }) => sum + product(dims), 0);
-    if (elements > this.#left || macs > maxMacs) return false;
+    const work = inputs.reduce((sum, input) => sum + (input?.constant?.size ?? 0), macs);
+    if (elements > this.#left || work > this.#work) return false;
     this.#left -= elements;
+    this.#work -= work;
     return true;
   }
 }

@@ -6,7 +6,7 @@
 import { quantizedRanges } from '../quant/qparams.js';
 import { type FixedPoint, toFixedPoint } from '../quant/requant.js';
 import { affine, caseGraph } from './cases.js';
-import { inferUnary, isQuantized, mapUnary, quantizations, throughFloat, type Unary } from './elementwise.js';
+import { floatTypes, inferUnary, isQuantized, mapUnary, quantizations, throughFloat, type Unary } from './elementwise.js';
 import { fixed16, roundingDivideByPot } from './fixed-point.js';
 import { defineOp, nodeError, type RunContext } from './op.js';
 
@@ -15,7 +15,7 @@ export const hardSwish = defineOp<Record<string, never>>({
   inputs: [1, 1],
   outputs: [1, 1],
   parse: () => ({}),
-  infer: (context) => inferUnary(context, ['float32', 'int8', 'uint8']),
+  infer: (context) => inferUnary(context, [...floatTypes, 'int8', 'uint8']),
   run: (context) => mapUnary(context, hardSwishOf(context)),
   *cases() {
     const dims = [4, 100];

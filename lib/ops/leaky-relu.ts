@@ -27,7 +27,7 @@ export const leakyRelu = defineOp<LeakyReluAttributes>({
   inputs: [1, 1],
   outputs: [1, 1],
   parse: (attributes) => ({ alpha: Math.fround(attributes.number('alpha', 0.01)) }),
-  infer: (context) => inferUnary(context, realTypes),
+  infer: (context) => inferUnary(context, [...realTypes, 'float64']),
   run: (context) => mapUnary(context, leakyReluOf(context)),
   *cases() {
     const dims = [3, 4, 5];

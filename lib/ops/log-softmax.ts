@@ -1,5 +1,5 @@
 /**
- * LogSoftmax: x - max - log Σ e^(x - max) along the last axis. 8-bit outputs have scale 16/256 and the highest integer as
+ * LogSoftmax: x - max - log Σ e^(x - max) along `axis`, the last one by default. 8-bit outputs have scale 16/256 and the highest integer as
  * zero point. Fixed point (TFLite's reference kernels): differences in Q5.26 and sums in Q12.19 as in Softmax, the logarithm in
  * Q5.26. `onnx`: dequantize, compute, quantize half to even.
  */
@@ -8,35 +8,37 @@ import { toFixedPoint } from '../quant/requant.js';
 import { affine, caseGraph } from './cases.js';
 import { dequantizer, inferUnary, isQuantized, quantizations, quantizer } from './elementwise.js';
 import { fixed32, roundingDivideByPot } from './fixed-point.js';
-import { defineOp, expectRank, type RunContext, requiredInput } from './op.js';
+import { defineOp, type RunContext } from './op.js';
 import { scaleSum } from './output-stage.js';
 import { expectOutputQuantization } from './saturating-input.js';
 import {
   differenceIntegerBits,
   forEachRow,
   largestOf,
+  parseRows,
   type Row,
+  type RowAttributes,
+  rowCases,
+  rowLayout,
   scaledDifferences,
   sumIntegerBits,
   sumOfExponentials,
 } from './softmax-input.js';
 import { allocate, inputData, outputTensor } from './storage.js';
 
-export const logSoftmax = defineOp<Record<string, never>>({
+export const logSoftmax = defineOp<RowAttributes>({
   name: 'LogSoftmax',
   inputs: [1, 1],
   outputs: [1, 1],
-  parse: () => ({}),
+  parse: parseRows,
   infer(context) {
-    const x = requiredInput(context, 0);
-    if (x.dims.length === 0) expectRank(context, x, 1);
-    return inferUnary(context, ['float32', 'int8', 'uint8']);
+    rowLayout(context);
+    return inferUnary(context, ['float32', 'float64', 'int8', 'uint8']);
   },
   run(context) {
-    const { dims } = context.inputs[0]!;
     const x = inputData(context, 0) as Row;
     const y = allocate(context.outputs[0]!.type, x.length) as Row;
-    forEachRow(x, y, dims.at(-1)!, rowFunction(context));
+    forEachRow(x, y, rowLayout(context), rowFunction(context));
     return [outputTensor(context, 0, y)];
   },
   *cases() {
@@ -52,6 +54,7 @@ export const logSoftmax = defineOp<Record<string, never>>({
         }
       }
     }
+    yield* rowCases('LogSoftmax');
   },
 });
 
@@ -60,14 +63,15 @@ function rowFunction(context: RunContext<unknown>): (x: Row, y: Row) => void {
   if (context.numerics !== 'onnx') return fixedPointRow(context, context.numerics);
   const [input, output] = quantizations(context);
   const [dequantize, quantize] = [dequantizer(input), quantizer(output, 'onnx')];
-  return (x, y) => y.set(realLogSoftmax(Float32Array.from(x, (q) => dequantize(q))).map((value) => quantize(value)));
+  return (x, y) =>
+    y.set(realLogSoftmax(Float32Array.from(x, (q) => dequantize(q))).map((value) => quantize(Math.fround(value))));
 }
 
 /** In float64, rounded once. */
-function realLogSoftmax(x: Row): Float32Array {
+function realLogSoftmax(x: Row): Float64Array {
   const max = largestOf(x);
   const logSum = Math.log([...x].reduce((sum, value) => sum + Math.exp(value - max), 0));
-  return Float32Array.from(x, (value) => value - max - logSum);
+  return Float64Array.from(x, (value) => value - max - logSum);
 }
 
 function fixedPointRow(context: RunContext<unknown>, numerics: 'tflite' | 'single'): (x: Row, y: Row) => void {

@@ -1,4 +1,4 @@
-/** LogicalAnd, LogicalOr, of two bools broadcast as in NumPy; LogicalNot, of one. */
+/** LogicalAnd, LogicalOr, of two bools broadcast as in NumPy; LogicalNot, of one. (NotEqual of bools is the exclusive or.) */
 import { caseGraph } from './cases.js';
 import { inferBinary, inferUnary, mapBinary, mapUnary } from './elementwise.js';
 import { defineOp, type Op } from './op.js';

@@ -1,6 +1,6 @@
 /**
  * MaxPool2D: x[N, H, W, C] -> y[N, OH, OW, C], the largest of the window's elements that lie inside x, clamped to the fused
- * activation's bounds. Integers are compared as they are: x and y mean the same by them.
+ * activation's bounds. Integers are compared as they are: where x and y are quantized, they mean the same by them.
  */
 import { affine, caseGraph } from './cases.js';
 import { defineOp, type OpCase } from './op.js';
@@ -13,11 +13,11 @@ export const maxPool2d = defineOp<PoolAttributes>({
   inputs: [1, 1],
   outputs: [1, 1],
   parse: parsePool,
-  infer: inferPool,
+  infer: (context) => inferPool(context, true),
 
   run(context) {
     const { type, dims } = context.outputs[0]!;
-    if (type !== 'float32') expectSameQParams(context);
+    if (context.inputs[0]!.qparams !== undefined && context.outputs[0]!.qparams !== undefined) expectSameQParams(context);
     const x = inputData(context, 0) as Float32Array;
     const y = allocate(type, product(dims)) as Float32Array;
     const channels = dims[3]!;
@@ -51,6 +51,15 @@ function* cases(): Iterable<OpCase> {
       const qparams = affine(type, 0.05, type === 'int16' ? 0 : 3);
       yield caseGraph({ op, attributes, inputs: [{ type, qparams, dims: x }], outputs: [{ type, qparams, dims: y }] });
     }
-    yield caseGraph({ op, attributes, inputs: [{ type: 'float32', dims: x }], outputs: [{ type: 'float32', dims: y }] });
+    for (const type of ['float32', 'float64'] as const) {
+      yield caseGraph({ op, attributes, inputs: [{ type, dims: x }], outputs: [{ type, dims: y }] });
+    }
   }
+  const attributes = { size: [3, 3], strides: [2, 2], ceil: true } as const;
+  for (const type of ['float32', 'int8', 'uint8'] as const) {
+    yield caseGraph({ op, attributes, inputs: [{ type, dims: [1, 6, 4, 5] }], outputs: [{ type, dims: [1, 3, 2, 5] }] });
+  }
+  const lower = { size: [2, 2], padding: 'same-lower' } as const;
+  const quantized = { type: 'int8', dims: [1, 4, 5, 3], qparams: affine('int8', 0.05, 3) } as const;
+  yield caseGraph({ op, attributes: lower, inputs: [quantized], outputs: [quantized] });
 }

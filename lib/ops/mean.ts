@@ -4,6 +4,7 @@
  *     tflite, single:  y = saturate(scale(Σx - n·zx, sx / (n·sy)) + zy), the multiplier as below
  *     onnx:            y = saturate(round half even(f32(Σx - n·zx) · f32(sx / (n·sy))) + zy)
  *     float:           summed in float64
+ *     32 and 64 bits:  toward zero; sums wrap
  *
  * TFLite's QuantizedMeanOrSum folds 1/n into the fixed-point multiplier sx / sy = q · 2^(e - 31): with s = floor(log2(n)) it is
  * floor(q · 2^s / n) · 2^(e - s - 31), which is not normalised and, truncated, not the multiplier of sx / (n·sy).
@@ -18,20 +19,23 @@ import { inferReduction, parseReduction, type ReductionAttributes, reductionOf, 
 import { allocate, inputData, outputTensor } from './storage.js';
 import { fixedMultiplier } from './weights.js';
 
+const floatTypes = ['float32', 'float64'] as const;
+const integerTypes = ['int32', 'uint32', 'int64', 'uint64'] as const;
+
 export const mean = defineOp<ReductionAttributes>({
   name: 'Mean',
-  inputs: [1, 1],
+  inputs: [1, 2],
   outputs: [1, 1],
   parse: parseReduction,
-  infer: (context) => inferReduction(context, ['float32', 'int8', 'uint8']),
+  infer: (context) => inferReduction(context, [...floatTypes, ...integerTypes, 'int8', 'uint8']),
 
   run(context) {
     const reduction = reductionOf(context);
-    const sums = sumsOf(reduction, inputData(context, 0));
+    const sums = sumsOf(reduction, inputData(context, 0)) as Float64Array;
     const y = allocate(context.outputs[0]!.type, reduction.outputs) as Float32Array;
-    const { count } = reduction;
-    if (count === 0) return [outputTensor(context, 0, y)]; // the mean of nothing: TFLite leaves zeros
-    const average = context.outputs[0]!.type === 'float32' ? (sum: number) => sum / count : averager(context, count);
+    // The mean of nothing: TFLite leaves zeros, ONNX leaves it open
+    if (reduction.count === 0) return [outputTensor(context, 0, y)];
+    const average = averager(context, reduction.count);
     for (let i = 0; i < y.length; i++) y[i] = average(sums[i]!);
     return [outputTensor(context, 0, y)];
   },
@@ -40,6 +44,10 @@ export const mean = defineOp<ReductionAttributes>({
 });
 
 function averager(context: RunContext<ReductionAttributes>, count: number): (sum: number) => number {
+  const { type } = context.outputs[0]!;
+  if (type === 'float32' || type === 'float64') return (sum) => sum / count;
+  if (type === 'int64' || type === 'uint64') return ((sum: bigint) => asOwn(type, sum) / BigInt(count)) as never;
+  if (type === 'int32' || type === 'uint32') return (sum) => Math.trunc((type === 'int32' ? sum : sum >>> 0) / count);
   const { numerics } = context;
   const [x, y] = [perTensor(context, context.inputs[0]!), perTensor(context, context.outputs[0]!)];
   const [min, max] = quantizedRanges[y.dtype];
@@ -51,6 +59,8 @@ function averager(context: RunContext<ReductionAttributes>, count: number): (sum
   const fixed = divided(fixedMultiplier(context.node, x.scale / y.scale), count);
   return (sum) => saturate(scaleSum((sum - count * x.zeroPoint) | 0, fixed, numerics));
 }
+
+const asOwn = (type: 'int64' | 'uint64', sum: bigint) => (type === 'int64' ? sum : BigInt.asUintN(64, sum));
 
 /** The multiplier of a mean over `count`. */
 export function divided({ multiplier, exponent }: FixedPoint, count: number): FixedPoint {
@@ -76,6 +86,11 @@ function* cases(): Iterable<OpCase> {
         yield caseGraph({ op, attributes, inputs: [input], outputs: [output], numerics });
       }
     }
-    yield caseGraph({ op, attributes, inputs: [{ type: 'float32', dims: x }], outputs: [{ type: 'float32', dims: y }] });
+    for (const type of [...floatTypes, ...integerTypes]) {
+      yield caseGraph({ op, attributes, inputs: [{ type, dims: x }], outputs: [{ type, dims: y }] });
+    }
   }
+  const axes = { type: 'int64', dims: [1], constant: [1] } as const;
+  const inputs = [{ type: 'float32', dims: [4, 5] } as const, axes];
+  yield caseGraph({ op, inputs, outputs: [{ type: 'float32', dims: [4] }] });
 }

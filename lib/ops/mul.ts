@@ -1,5 +1,6 @@
 /**
- * Mul: a · b, broadcast as in NumPy, then the fused activation. float32, int32, and quantized:
+ * Mul: a · b, broadcast as in NumPy, then the fused activation. Any numbers without an activation, float32, int32, and
+ * quantized:
  *
  * - fixed point (TFLite's reference kernels): M(s_a · s_b / s_y)·((a - z_a)·(b - z_b)) + z_y
  * - `onnx` (QLinearMul): round half even(f32(f32(s_a · s_b) / s_y · (a - z_a)·(b - z_b)) + z_y), all in float32
@@ -7,7 +8,7 @@
 import { toFixedPoint } from '../quant/requant.js';
 import { roundHalfEven } from '../rounding.js';
 import { affine, caseGraph } from './cases.js';
-import { inferBinary, mapBinary } from './elementwise.js';
+import { inferBinary, isQuantizedNode, isWide, mapBinary, plainTypes } from './elementwise.js';
 import { defineOp, perTensor, type RunContext, requiredInput } from './op.js';
 import { type Activation, activationBounds, activations, quantizedBounds, scaleSum } from './output-stage.js';
 
@@ -20,16 +21,28 @@ export const mul = defineOp<MulAttributes>({
   inputs: [2, 2],
   outputs: [1, 1],
   parse: (attributes) => ({ activation: attributes.oneOf('activation', activations, 'none') }),
-  infer: (context) => inferBinary(context, ['float32', 'int32', 'int8', 'uint8', 'int16']),
-  run: (context) => mapBinary(context, productOf(context)),
+  infer: (context) => {
+    const plain = context.attributes.activation === 'none' ? plainTypes : [];
+    return inferBinary(context, ['float32', 'int32', 'int8', 'uint8', 'int16'], { plain });
+  },
+  run(context) {
+    if (isWide(context.outputs[0]!.type)) return mapBinary(context, (a: bigint, b: bigint) => a * b);
+    return mapBinary(context, productOf(context));
+  },
   *cases() {
     const dims = [2, 4, 3];
-    for (const type of ['float32', 'int32'] as const) {
+    for (const type of plainTypes) {
       const inputs = [
         { type, dims: [2, 1, 3] },
         { type, dims: [4, 1] },
       ];
       yield caseGraph({ op: 'Mul', inputs, outputs: [{ type, dims }] });
+    }
+    for (const type of ['float32', 'int32'] as const) {
+      const inputs = [
+        { type, dims: [2, 1, 3] },
+        { type, dims: [4, 1] },
+      ];
       yield caseGraph({ op: 'Mul', attributes: { activation: 'relu6' }, inputs, outputs: [{ type, dims }], seed: 2 });
     }
     for (const numerics of ['tflite', 'single', 'onnx'] as const) {
@@ -56,7 +69,9 @@ export const mul = defineOp<MulAttributes>({
   },
 });
 
-function productOf(context: RunContext<MulAttributes>): (a: number, b: number) => number {
+type Binary = (a: number, b: number) => number;
+
+function productOf(context: RunContext<MulAttributes>): Binary {
   const { attributes, outputs, numerics } = context;
   const { type } = outputs[0]!;
   if (type === 'float32' || type === 'int32') {
@@ -64,6 +79,7 @@ function productOf(context: RunContext<MulAttributes>): (a: number, b: number) =
     if (type === 'float32') return (a, b) => Math.min(Math.max(a * b, low), high);
     return (a, b) => Math.min(Math.max(Math.imul(a, b), low), high);
   }
+  if (!isQuantizedNode(context)) return type === 'float64' ? (a, b) => a * b : Math.imul;
   const a = perTensor(context, requiredInput(context, 0));
   const b = perTensor(context, requiredInput(context, 1));
   const y = perTensor(context, outputs[0]!);

@@ -108,6 +108,34 @@ export class AttributeReader {
     return value as readonly number[];
   }
 
+  string(name: string, otherwise?: string): string {
+    const value = this.#attributes[name] ?? otherwise;
+    if (typeof value !== 'string') throw this.wrong(name, 'a text', value);
+    return value;
+  }
+
+  numbers(name: string, otherwise?: readonly number[]): readonly number[] {
+    const value = this.#attributes[name] ?? otherwise;
+    if (!Array.isArray(value) || !value.every((item) => typeof item === 'number' && Number.isFinite(item))) {
+      throw this.wrong(name, 'finite numbers', value);
+    }
+    return value as readonly number[];
+  }
+
+  oneOfEach<const T extends string>(name: string, values: readonly T[], otherwise?: readonly T[]): readonly T[] {
+    const value = this.#attributes[name] ?? otherwise;
+    if (!Array.isArray(value) || !value.every((item) => (values as readonly unknown[]).includes(item))) {
+      throw this.wrong(name, `a list of ${values.join(', ')}`, value);
+    }
+    return value as readonly T[];
+  }
+
+  graph(name: string): Graph {
+    const value = this.#attributes[name];
+    if (typeof value !== 'object' || !('nodes' in value)) throw this.wrong(name, 'a graph', value);
+    return value;
+  }
+
   wrong(name: string, expected: string, actual: unknown): OctensorError {
     const { message } = invalid('ERR_MODEL_FORMAT', `attribute ${name}`, expected, actual);
     return nodeError('ERR_MODEL_FORMAT', this.#node, message);

@@ -1,5 +1,7 @@
 /** What poolings share: x[N, H, W, C] -> y[N, OH, OW, C], each output from the part of its window that lies inside x. */
+import { type QuantizedType, quantizedRanges } from '../quant/qparams.js';
 import { extentsOf } from './convolution.js';
+import { isQuantized } from './elementwise.js';
 import {
   type AttributeReader,
   expectRank,
@@ -26,15 +28,22 @@ export function parsePool(attributes: AttributeReader): PoolAttributes {
   if (height === 0 || width === 0 || rest.length > 0) throw attributes.wrong('size', 'two integers', [height, width, ...rest]);
   const window = parseWindow(attributes);
   if (window.dilations[0] !== 1 || window.dilations[1] !== 1) throw attributes.wrong('dilations', '1, 1', window.dilations);
-  return { window, size: [height, width], activation: attributes.oneOf('activation', activations, 'none') };
+  const ceil = attributes.boolean('ceil', false);
+  return {
+    window: { ...window, ceil },
+    size: [height, width],
+    activation: attributes.oneOf('activation', activations, 'none'),
+  };
 }
 
-export function inferPool(context: NodeContext<PoolAttributes>): readonly OutputShape[] {
+/** `plainIntegers`: whether integers need not be quantized, for all that is done is to compare them. */
+export function inferPool(context: NodeContext<PoolAttributes>, plainIntegers = false): readonly OutputShape[] {
   const { node, attributes } = context;
-  const { window, size } = attributes;
+  const { window, size, activation } = attributes;
   const x = requiredInput(context, 0);
-  expectType(context, x, ['float32', 'int8', 'uint8', 'int16']);
-  if (x.type !== 'float32') perTensor(context, x);
+  expectType(context, x, ['float32', 'float64', 'int8', 'uint8', 'int16']);
+  const isPlain = plainIntegers && x.qparams === undefined && activation === 'none';
+  if (isQuantized(x.type) && !isPlain) perTensor(context, x);
   expectRank(context, x, 4);
   const [batches, height, width, channels] = x.dims as [number, number, number, number];
   const { padding } = window;
@@ -88,7 +97,8 @@ export function forEachWindow(context: RunContext<PoolAttributes>, pool: (window
 export function poolBounds(context: RunContext<PoolAttributes>): readonly [number, number] {
   const { activation } = context.attributes;
   const y = context.outputs[0]!;
-  if (y.type === 'float32') return activationBounds[activation];
+  if (!isQuantized(y.type)) return activationBounds[activation];
+  if (y.qparams === undefined && activation === 'none') return quantizedRanges[y.type as QuantizedType];
   return quantizedBounds(activation, perTensor(context, y), context.numerics);
 }
 

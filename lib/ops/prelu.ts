@@ -1,11 +1,11 @@
 /**
- * PRelu: x where x >= 0, x · slope elsewhere; the slope is broadcast to x. Quantized, in fixed point (TFLite):
+ * PRelu: x where x >= 0, x · slope elsewhere; the slope is broadcast to x. Any numbers; quantized, in fixed point (TFLite):
  * M(s_x / s_y)·(x - z_x) + z_y, or M(s_x · s_slope / s_y)·(x - z_x)·(slope - z_slope) + z_y. `onnx` goes through float32.
  */
 import { quantizedRanges } from '../quant/qparams.js';
 import { toFixedPoint } from '../quant/requant.js';
 import { affine, caseGraph } from './cases.js';
-import { binaryThroughFloat, inferBinary, isQuantized, mapBinary } from './elementwise.js';
+import { binaryThroughFloat, inferBinary, isQuantizedNode, isWide, mapBinary, plainTypes } from './elementwise.js';
 import { defineOp, nodeError, perTensor, type RunContext, requiredInput } from './op.js';
 import { scaleSum } from './output-stage.js';
 import { sameShape, shapeText } from './shapes.js';
@@ -16,7 +16,7 @@ export const prelu = defineOp<Record<string, never>>({
   outputs: [1, 1],
   parse: () => ({}),
   infer(context) {
-    const shapes = inferBinary(context, ['float32', 'int8', 'uint8']);
+    const shapes = inferBinary(context, ['float32', 'int8', 'uint8'], { plain: plainTypes });
     const x = requiredInput(context, 0);
     if (!sameShape(shapes[0]!.dims, x.dims)) {
       const slope = requiredInput(context, 1);
@@ -25,7 +25,10 @@ export const prelu = defineOp<Record<string, never>>({
     }
     return shapes;
   },
-  run: (context) => mapBinary(context, preluOf(context)),
+  run(context) {
+    if (isWide(context.outputs[0]!.type)) return mapBinary(context, (x: bigint, slope: bigint) => (x >= 0n ? x : x * slope));
+    return mapBinary(context, preluOf(context));
+  },
   *cases() {
     const dims = [1, 3, 4, 5];
     for (const slope of [[5], [1, 1, 5], [1, 3, 4, 5], []]) {
@@ -34,6 +37,13 @@ export const prelu = defineOp<Record<string, never>>({
         { type: 'float32', dims: slope },
       ] as const;
       yield caseGraph({ op: 'PRelu', inputs, outputs: [{ type: 'float32', dims }] });
+      for (const type of plainTypes.slice(1)) {
+        const plain = [
+          { type, dims },
+          { type, dims: slope },
+        ];
+        yield caseGraph({ op: 'PRelu', inputs: plain, outputs: [{ type, dims }] });
+      }
       for (const numerics of ['tflite', 'single', 'onnx'] as const) {
         for (const type of ['int8', 'uint8'] as const) {
           const z = type === 'int8' ? -4 : 124;
@@ -53,10 +63,14 @@ export const prelu = defineOp<Record<string, never>>({
   },
 });
 
-function preluOf(context: RunContext<unknown>): (x: number, slope: number) => number {
-  const { numerics } = context;
-  const real = (x: number, slope: number) => (x >= 0 ? x : x * slope);
-  if (!isQuantized(context.outputs[0]!.type)) return real;
+type Binary = (x: number, slope: number) => number;
+
+function preluOf(context: RunContext<unknown>): Binary {
+  const { numerics, outputs } = context;
+  const { type } = outputs[0]!;
+  if (type === 'int32') return (x: number, slope: number) => (x >= 0 ? x : Math.imul(x, slope));
+  const real: Binary = (x, slope) => (x >= 0 ? x : x * slope);
+  if (!isQuantizedNode(context)) return real;
   if (numerics === 'onnx') return binaryThroughFloat(context, real);
   const x = perTensor(context, requiredInput(context, 0));
   const slope = perTensor(context, requiredInput(context, 1));

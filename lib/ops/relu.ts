@@ -1,5 +1,5 @@
 /**
- * Relu, Relu6, ReluN1To1: x clamped to [0, inf), [0, 6], [-1, 1]. Quantized: M(s_x / s_y)·(x - z_x) + z_y in fixed point,
+ * Relu, Relu6, ReluN1To1: x clamped to [0, inf), [0, 6], [-1, 1]; any numbers. Quantized: M(s_x / s_y)·(x - z_x) + z_y in fixed point,
  * clamped to the bounds in the output's integers (TFLite's ReluX); equal quantization leaves just the clamp. `onnx` goes
  * through float32.
  */
@@ -7,9 +7,12 @@
 import { toFixedPoint } from '../quant/requant.js';
 import { affine, caseGraph } from './cases.js';
 import {
+  clampBetween,
+  type Element,
   inferUnary,
-  isQuantized,
+  isQuantizedNode,
   mapUnary,
+  plainTypes,
   quantizations,
   quantizedTypes,
   realTypes,
@@ -29,11 +32,14 @@ function defineRelu(name: string, activation: Activation): Op {
     inputs: [1, 1],
     outputs: [1, 1],
     parse: () => ({}),
-    infer: (context) => inferUnary(context, realTypes),
-    run: (context) => mapUnary(context, clampOf(context, activation)),
+    infer: (context) => inferUnary(context, realTypes, plainTypes),
+    run: (context) => mapUnary<unknown, Element>(context, clampOf(context, activation)),
     *cases() {
       const dims = [2, 7, 5];
-      yield caseGraph({ op: name, inputs: [{ type: 'float32', dims, range: [-9, 9] }], outputs: [{ type: 'float32', dims }] });
+      for (const type of plainTypes) {
+        const range = type.startsWith('u') ? ([0, 9] as const) : ([-9, 9] as const);
+        yield caseGraph({ op: name, inputs: [{ type, dims, range }], outputs: [{ type, dims }] });
+      }
       for (const numerics of ['tflite', 'single', 'onnx'] as const) {
         for (const type of quantizedTypes) {
           const z = { int8: -9, uint8: 119, int16: 0 }[type];
@@ -54,12 +60,17 @@ function defineRelu(name: string, activation: Activation): Op {
   });
 }
 
-function clampOf(context: RunContext<unknown>, activation: Activation): Unary {
+function clampOf(context: RunContext<unknown>, activation: Activation): (x: Element) => Element {
+  const { type } = context.outputs[0]!;
+  const [low, high] = activationBounds[activation];
+  if (!isQuantizedNode(context)) return clampBetween(type, low, high);
+  return quantizedClamp(context, activation) as (x: Element) => Element;
+}
+
+function quantizedClamp(context: RunContext<unknown>, activation: Activation): Unary {
   const { numerics } = context;
   const [low, high] = activationBounds[activation];
-  const clamp: Unary = (x) => Math.min(Math.max(x, low), high);
-  if (!isQuantized(context.outputs[0]!.type)) return clamp;
-  if (numerics === 'onnx') return throughFloat(context, clamp);
+  if (numerics === 'onnx') return throughFloat(context, (x) => Math.min(Math.max(x, low), high));
   const [x, y] = quantizations(context);
   const [min, max] = quantizedBounds(activation, y, numerics);
   const scale = toFixedPoint(x.scale / y.scale);

@@ -1,6 +1,6 @@
 /**
  * Select: a where the condition holds, b elsewhere; all three broadcast as in NumPy (TFLite's SELECT_V2, and SELECT of equal
- * shapes). Quantized a and b have one scale and zero point.
+ * shapes). Quantized a and b have one scale and zero point; others are of any type but strings.
  */
 import type { TypedArray } from '../typed-array.js';
 import { expectSameQuantization } from './binary.js';
@@ -46,8 +46,24 @@ export const select = defineOp<Record<string, never>>({
       [[3, 1], [4], [], [3, 4]],
       [[], [2, 2], [2, 2], [2, 2]],
     ] as const;
-    for (const type of ['float32', 'int8', 'uint8', 'int16', 'int32', 'int64', 'bool'] as const) {
+    for (const type of [
+      'float32',
+      'int8',
+      'uint8',
+      'int16',
+      'int32',
+      'int64',
+      'float64',
+      'uint16',
+      'uint64',
+      'bool',
+    ] as const) {
       const quantization = type === 'int8' || type === 'uint8' || type === 'int16' ? { qparams: affine(type, 0.1, 3) } : {};
+      if (type === 'int8') {
+        const plain = { type, dims: [7] };
+        const inputs = [{ type: 'bool' as const, dims: [7] }, plain, plain];
+        yield caseGraph({ op: 'Select', inputs, outputs: [plain] });
+      }
       for (const [condition, a, b, dims] of shapes) {
         const inputs = [
           { type: 'bool', dims: condition },

@@ -4,12 +4,17 @@ import { nodeError } from './op.js';
 
 /** Offsets fit an int32, here and in native code. */
 export const maxElements = 2 ** 31 - 1;
+/** Far above what models have: a shape that is data could be as long as a tensor. */
+const maxRank = 64;
 
 /**
- * The number of elements. ERR_SHAPE, naming the node, for a dimension that is not an integer >= 0 and for a product above
+ * The number of elements. ERR_SHAPE, naming the node, for more than 64 dimensions, one that is not an integer >= 0, and a product above
  * `maxElements`. Dimensions of 0 do not hide large ones: the product is taken without them too.
  */
 export function checkedSize(node: Node, dims: readonly number[]): number {
+  if (dims.length > maxRank) {
+    throw nodeError('ERR_SHAPE', node, `expected at most ${maxRank} dimensions, got ${dims.length}`);
+  }
   let size = 1;
   let bound = 1;
   for (const dim of dims) {

@@ -1,5 +1,5 @@
 /**
- * Softmax: e^(beta · x) / Σ e^(beta · x) along the last axis. `to` is the output's type, by default the input's.
+ * Softmax: e^(beta · x) / Σ e^(beta · x) along `axis`, the last one by default. `to` is the output's type, by default the input's.
  *
  * Fixed point (TFLite's reference kernels), for int8 and uint8, to 8 or 16 bits, where the output has scale 1 / 2^bits and
  * the lowest integer as zero point: differences to the largest x in Q5.26, gemmlowp's exponential, their sum in Q12.19, its
@@ -11,12 +11,23 @@ import type { DataType } from '../tensor.js';
 import { affine, caseGraph } from './cases.js';
 import { checkedOperand, isQuantized, quantizations, quantizer } from './elementwise.js';
 import { fixed32, reciprocal, roundingDivideByPot } from './fixed-point.js';
-import { type AttributeReader, defineOp, expectRank, type NodeContext, nodeError, type RunContext } from './op.js';
+import { type AttributeReader, defineOp, type NodeContext, nodeError, type RunContext } from './op.js';
 import { expectOutputQuantization } from './saturating-input.js';
-import { forEachRow, largestOf, type Row, scaledDifferences, sumIntegerBits, sumOfExponentials } from './softmax-input.js';
+import {
+  forEachRow,
+  largestOf,
+  parseRows,
+  type Row,
+  type RowAttributes,
+  rowCases,
+  rowLayout,
+  scaledDifferences,
+  sumIntegerBits,
+  sumOfExponentials,
+} from './softmax-input.js';
 import { allocate, inputData, outputTensor } from './storage.js';
 
-export interface SoftmaxAttributes {
+export interface SoftmaxAttributes extends RowAttributes {
   readonly beta: number;
   readonly to: 'input' | 'int8' | 'uint8' | 'int16' | 'float32';
 }
@@ -26,19 +37,20 @@ export const softmax = defineOp<SoftmaxAttributes>({
   inputs: [1, 1],
   outputs: [1, 1],
   parse: (attributes: AttributeReader) => ({
+    ...parseRows(attributes),
     beta: Math.fround(attributes.number('beta', 1)),
     to: attributes.oneOf('to', ['input', 'int8', 'uint8', 'int16', 'float32'], 'input'),
   }),
   infer(context) {
-    const x = checkedOperand(context, 0, ['float32', 'int8', 'uint8']);
-    if (x.dims.length === 0) expectRank(context, x, 1);
+    const x = checkedOperand(context, 0, ['float32', 'float64', 'int8', 'uint8']);
+    rowLayout(context);
     return [{ type: outputType(context, x.type), dims: x.dims }];
   },
   run(context) {
-    const { dims, type } = context.inputs[0]!;
+    const { type } = context.inputs[0]!;
     const x = inputData(context, 0) as Row;
     const y = allocate(context.outputs[0]!.type, x.length) as Row;
-    forEachRow(x, y, dims.at(-1)!, rowFunction(context, type));
+    forEachRow(x, y, rowLayout(context), rowFunction(context, type));
     return [outputTensor(context, 0, y)];
   },
   *cases() {
@@ -67,6 +79,13 @@ export const softmax = defineOp<SoftmaxAttributes>({
           }
         }
       }
+    }
+    yield* rowCases('Softmax');
+    const inputs = [{ type: 'int8', dims: [2, 5, 3], qparams: affine('int8', 0.1, 9) } as const];
+    const outputs = [{ type: 'int8', dims: [2, 5, 3], qparams: affine('int8', 1 / 256, -128) } as const];
+    for (const numerics of ['tflite', 'onnx'] as const) {
+      yield caseGraph({ op: 'Softmax', attributes: { axis: 1 }, inputs, outputs, numerics });
+      yield caseGraph({ op: 'Softmax', attributes: { axis: 1, flatten: true }, inputs, outputs, numerics });
     }
   },
 });
@@ -97,11 +116,11 @@ export function realExponentials(scale: number, beta: number): (difference: numb
 }
 
 /** In float64, rounded once. */
-function realSoftmax(x: Row, beta: number): Float32Array {
+export function realSoftmax(x: Row, beta: number): Float64Array {
   const max = largestOf(x);
   const exponentials = Float64Array.from(x, (value) => Math.exp((value - max) * beta));
   const sum = exponentials.reduce((a, b) => a + b, 0);
-  return Float32Array.from(exponentials, (value) => value / sum);
+  return exponentials.map((value) => value / sum);
 }
 
 function fixedPointRow(context: RunContext<SoftmaxAttributes>, numerics: 'tflite' | 'single'): (x: Row, y: Row) => void {

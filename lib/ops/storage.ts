@@ -1,8 +1,9 @@
 /** Typed arrays for the elements of tensors, whatever their type. */
-import { invalid } from '../errors.js';
+import { invalid, OctensorError } from '../errors.js';
+import type { Node } from '../graph/graph.js';
 import { type DataType, Tensor, type TensorData } from '../tensor.js';
 import type { TypedArray } from '../typed-array.js';
-import { type NodeContext, nodeError, type Operand, type RunContext } from './op.js';
+import { expectType, type NodeContext, nodeError, type Operand, type RunContext } from './op.js';
 
 export type StoredType = Exclude<DataType, 'string'>;
 
@@ -41,9 +42,25 @@ export function outputTensor<A>({ outputs }: RunContext<A>, index: number, data:
   return new Tensor<DataType>(type, data as TensorData<DataType>, dims);
 }
 
+/** That something depends on data which is not there when a plan is made: the graph can only be interpreted. */
+export class NeedsData extends OctensorError {}
+
+/** The error for an input whose content shape inference needs and does not have. */
+export function needsData({ node }: { readonly node: Node }, { name }: { readonly name: string }): NeedsData {
+  const message = `node ${JSON.stringify(node.name)} (${node.op}): expected a constant ${name}, got a computed value`;
+  return new NeedsData('ERR_UNSUPPORTED_OP', message, { node: node.name });
+}
+
+/** The elements of an input that shape inference needs; throws `needsData` where they are only known when the graph runs. */
+export function constantData<A>(context: NodeContext<A>, operand: Operand): TypedArray {
+  if (operand.constant === undefined) throw needsData(context, operand);
+  expectType(context, operand, storedTypes);
+  return operand.constant.data as TypedArray;
+}
+
 /** The integers of an input that shape inference needs; ERR_UNSUPPORTED_OP where they are only known when the graph runs. */
 export function constantIntegers<A>({ node }: NodeContext<A>, { name, type, constant }: Operand): readonly number[] {
-  if (constant === undefined) throw nodeError('ERR_UNSUPPORTED_OP', node, `expected a constant ${name}, got a computed value`);
+  if (constant === undefined) throw needsData({ node }, { name });
   if (type !== 'int32' && type !== 'int64') {
     throw nodeError('ERR_DTYPE', node, `expected int32 or int64 for ${name}, got ${type}`);
   }

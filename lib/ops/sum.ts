@@ -3,7 +3,8 @@
  *
  *     tflite, single:  y = saturate(scale(Σx - n·zx, sx / sy) + zy)
  *     onnx:            y = saturate(round half even(f32(Σx - n·zx) · f32(sx / sy)) + zy)
- *     int32:           wraps; float: summed in float64
+ *     32 and 64 bits:  wraps
+ *     float:           summed in float64
  */
 import { quantizedRanges } from '../quant/qparams.js';
 import { requantizeOnnx } from '../quant/requant.js';
@@ -14,23 +15,25 @@ import { inferReduction, parseReduction, type ReductionAttributes, reductionOf, 
 import { allocate, inputData, outputTensor } from './storage.js';
 import { fixedMultiplier } from './weights.js';
 
+const exactTypes = ['float32', 'float64', 'int32', 'uint32', 'int64', 'uint64'] as const;
+
 export const sum = defineOp<ReductionAttributes>({
   name: 'Sum',
-  inputs: [1, 1],
+  inputs: [1, 2],
   outputs: [1, 1],
   parse: parseReduction,
-  infer: (context) => inferReduction(context, ['float32', 'int8', 'uint8', 'int32']),
+  infer: (context) => inferReduction(context, [...exactTypes, 'int8', 'uint8']),
 
   run(context) {
     const { type } = context.outputs[0]!;
     const reduction = reductionOf(context);
     const sums = sumsOf(reduction, inputData(context, 0));
     const y = allocate(type, reduction.outputs) as Float32Array;
-    if (type === 'float32' || type === 'int32') {
-      y.set(sums);
+    if ((exactTypes as readonly string[]).includes(type)) {
+      y.set(sums as Float64Array);
     } else {
       const rescale = rescaler(context, reduction.count);
-      for (let i = 0; i < y.length; i++) y[i] = rescale(sums[i]!);
+      for (let i = 0; i < y.length; i++) y[i] = rescale(sums[i] as number);
     }
     return [outputTensor(context, 0, y)];
   },
@@ -61,8 +64,17 @@ function* cases(): Iterable<OpCase> {
       const output = { type: 'int8', dims: y, qparams: affine('int8', 0.3, 4) } as const;
       yield caseGraph({ op, attributes, inputs: [input], outputs: [output], numerics });
     }
-    for (const type of ['float32', 'int32'] as const) {
+    for (const type of exactTypes) {
       yield caseGraph({ op, attributes, inputs: [{ type, dims: x }], outputs: [{ type, dims: y }] });
     }
+  }
+  const x = { type: 'float32', dims: [2, 3, 4] } as const;
+  const axes = { type: 'int64', dims: [2], constant: [-3, 2] } as const;
+  yield caseGraph({ op, inputs: [x, axes], outputs: [{ type: 'float32', dims: [3] }] });
+  for (const [allByDefault, dims] of [
+    [true, []],
+    [false, [2, 3, 4]],
+  ] as const) {
+    yield caseGraph({ op, attributes: { allByDefault }, inputs: [x], outputs: [{ type: 'float32', dims }] });
   }
 }

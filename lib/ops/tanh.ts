@@ -6,7 +6,7 @@
  * - `onnx`: through float32
  */
 import { affine, caseGraph } from './cases.js';
-import { inferUnary, isQuantized, mapUnary, quantizations, throughFloat, type Unary } from './elementwise.js';
+import { floatTypes, inferUnary, isQuantized, mapUnary, quantizations, throughFloat, type Unary } from './elementwise.js';
 import { fixed32, roundingDivideByPot } from './fixed-point.js';
 import { defineOp, type RunContext } from './op.js';
 import { expectOutputQuantization, inputInQ4 } from './saturating-input.js';
@@ -16,7 +16,7 @@ export const tanh = defineOp<Record<string, never>>({
   inputs: [1, 1],
   outputs: [1, 1],
   parse: () => ({}),
-  infer: (context) => inferUnary(context, ['float32', 'int8', 'uint8']),
+  infer: (context) => inferUnary(context, [...floatTypes, 'int8', 'uint8']),
   run: (context) => mapUnary(context, tanhOf(context)),
   *cases() {
     const dims = [4, 100];

@@ -9,8 +9,8 @@ import { type NodeContext, nodeError, type Operand } from './op.js';
 export interface WeightLayout {
   /** Output channels. */
   readonly channels: number;
-  /** The dimension of the weights that is the output channel: 0, or the last one of depthwise weights. */
-  readonly axis: 0 | 3;
+  /** The dimension of the weights that is the output channel: the first or the last one. */
+  readonly axis: number;
 }
 
 export interface WeightQParams {

@@ -1,8 +1,11 @@
 /** What a pass has to know of a graph, and the changes that it collects in one sweep. */
-import type { Graph, Node, Value } from '../graph/graph.js';
+import type { Dim, Graph, Node, Value } from '../graph/graph.js';
 import type { QParams } from '../quant/qparams.js';
 import type { Tensor } from '../tensor.js';
 import type { Rewrite } from './pass.js';
+
+/** Passes see graphs in which every value is declared. */
+export type KnownValue = Value & { readonly dims: readonly Dim[] };
 
 interface Uses {
   readonly producers: ReadonlyMap<string, Node>;
@@ -38,6 +41,7 @@ export class Edit {
   readonly #renamed = new Map<string, string>();
   readonly #values = new Map<string, Value>();
   readonly #constants = new Map<string, Tensor>();
+  #nodeNames: Set<string> | undefined;
   #fresh = 0;
 
   constructor(graph: Graph) {
@@ -46,8 +50,8 @@ export class Edit {
     this.#uses = usesOf.get(graph) ?? findUses(graph);
   }
 
-  value(name: string): Value {
-    return this.graph.values.get(name)!;
+  value(name: string): KnownValue {
+    return this.graph.values.get(name) as KnownValue;
   }
 
   /** The node that computes a value; undefined for inputs, constants and states. */
@@ -92,9 +96,10 @@ export class Edit {
 
   /** A name that no value and no node has, made of another. */
   freshName(name: string): string {
+    this.#nodeNames ??= new Set(this.graph.nodes.map((node) => node.name));
     for (;;) {
       const fresh = `${name}:${this.#fresh++}`;
-      if (!this.graph.values.has(fresh) && !this.graph.nodes.some((node) => node.name === fresh)) return fresh;
+      if (!this.graph.values.has(fresh) && !this.#nodeNames.has(fresh)) return fresh;
     }
   }
 
@@ -147,7 +152,7 @@ export function sameQParams(a: QParams | undefined, b: QParams | undefined): boo
 
 /** The dimensions, where all are numbers. */
 export function staticDims({ dims }: Value): readonly number[] | undefined {
-  return dims.every((dim) => typeof dim === 'number') ? (dims as readonly number[]) : undefined;
+  return dims?.every((dim) => typeof dim === 'number') ? (dims as readonly number[]) : undefined;
 }
 
 /** An attribute that is a list of integers. */

@@ -46,7 +46,9 @@ function resultsOf(graph: Graph, node: Node, known: ReadonlyMap<string, Tensor>,
   const shapes = op.infer(context);
   const outputs = node.outputs.map((name, i) => declared(graph.values.get(name)!, shapes[i]));
   if (!outputs.every((output) => output !== undefined)) return undefined;
-  return budget.allows(outputs, macsOf(node.op, context.inputs, outputs)) ? foldNode(op, context, outputs) : undefined;
+  return budget.allows(outputs, macsOf(node.op, context.inputs, outputs), context.inputs)
+    ? foldNode(op, context, outputs)
+    : undefined;
 }
 
 /** Null for a value whose shape is not known. */
@@ -61,8 +63,8 @@ function operandOf(value: Value, constant: Tensor | undefined): Operand | null {
 function declared(value: Value, shape: Pick<Operand, 'type' | 'dims'> | undefined): Operand | undefined {
   const fits =
     shape?.type === value.type &&
-    shape.dims.length === value.dims.length &&
-    value.dims.every((dim, i) => dim === null || dim === shape.dims[i]);
+    (value.dims === undefined ||
+      (shape.dims.length === value.dims.length && value.dims.every((dim, i) => dim === null || dim === shape.dims[i])));
   if (!fits) return undefined;
   const { name, type, qparams } = value;
   return { name, type, dims: shape.dims, ...(qparams !== undefined && { qparams }) };

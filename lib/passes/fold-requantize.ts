@@ -24,6 +24,10 @@ const movements: ReadonlySet<string> = new Set([
   'StridedSlice',
   'DepthToSpace',
   'SpaceToDepth',
+  'Unsqueeze',
+  'Flatten',
+  'ReverseAxes',
+  'SliceAxes',
 ]);
 
 /** What a sweep looks at: a network has some dozens, and a file that was made of nothing else must not take minutes. */

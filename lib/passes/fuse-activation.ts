@@ -18,6 +18,7 @@ const clamping: ReadonlySet<string> = new Set([
   'DepthwiseConv2D',
   'TransposeConv2D',
   'FullyConnected',
+  'MatMul',
   'Add',
   'Sub',
   'Mul',

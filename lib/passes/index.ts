@@ -1,22 +1,32 @@
 /** What a session does to a graph before it plans it: exact rewrites that leave less to run. */
 import type { Graph } from '../graph/graph.js';
 import { eliminateDeadNodes } from './eliminate-dead-nodes.js';
+import { foldBatchNorm } from './fold-batch-norm.js';
 import { foldConstants } from './fold-constants.js';
 import { foldRequantize } from './fold-requantize.js';
 import { fuseActivation } from './fuse-activation.js';
+import { fuseAttention } from './fuse-attention.js';
+import { fuseDynamic } from './fuse-dynamic.js';
+import { fuseGelu } from './fuse-gelu.js';
 import { fusePad } from './fuse-pad.js';
 import { cancelTransposes } from './layout.js';
 import { type Optimized, type Pass, runPasses } from './pass.js';
 import { removeIdentities } from './remove-identities.js';
+import { expandTransposeConvolution } from './transpose-convolution.js';
 
 export type { LogEntry, Optimized, Pass } from './pass.js';
 
 export const passes: readonly Pass[] = [
   foldConstants,
   removeIdentities,
+  fuseAttention,
   cancelTransposes,
+  foldBatchNorm,
+  expandTransposeConvolution,
   foldRequantize,
   fusePad,
+  fuseGelu,
+  fuseDynamic,
   fuseActivation,
   eliminateDeadNodes,
 ];

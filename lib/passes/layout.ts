@@ -1,153 +1,182 @@
 /**
- * Transposes that undo each other, with operators between them that work element by element: those work in any order of dimensions,
- * so they take the order that was there before, and both Transposes go.
+ * Takes out Transposes that only change the order in which a part of the graph works:
  *
- *     Transpose(p) -> Relu ->            Relu ->
- *                             Add -> Transpose(p⁻¹) -> ...     =>              Add -> ...
- *     Transpose(p) ->                        ->
+ *     Transpose(p) -> Relu -> Add -> Transpose(p⁻¹)     =>     Relu -> Add
  *
- * From a Transpose upwards, a region grows over element-wise nodes until everything that enters it is a Transpose with the opposite
- * order, or a constant, which is reordered here. An importer that works in another order than NHWC wraps each operator that knows
- * only NHWC in two Transposes; this pass takes out all but those at the edges.
+ * An importer that works in another order than NHWC wraps each operator that knows only NHWC in two Transposes. Each of them is
+ * moved down over operators that can work in either order (element-wise ones as they are, others with their axes renamed; constants
+ * are reordered here) until it meets another one: two in a row are one, or nothing. A Transpose that would come to stand behind
+ * several of its readers stays where it is needed, once.
  */
-import type { Node, Value } from '../graph/graph.js';
+import type { Graph, Node, Value } from '../graph/graph.js';
 import { permuted } from '../ops/strided-copy.js';
 import { type DataType, Tensor, type TensorData } from '../tensor.js';
 import type { TypedArray } from '../typed-array.js';
-import { Edit, integersOf, sameQParams } from './edit.js';
+import { Edit, integersOf, type KnownValue, sameQParams, staticDims } from './edit.js';
+import { axisRules, elementwise } from './layout-rules.js';
 import type { Pass } from './pass.js';
-
-/** Each element of the output comes from the elements of the inputs that stand in its place, after broadcasting. */
-const elementwise: ReadonlySet<string> = new Set([
-  'Abs',
-  'Add',
-  'Cast',
-  'Ceil',
-  'Cos',
-  'Dequantize',
-  'Div',
-  'Elu',
-  'Exp',
-  'Floor',
-  'HardSwish',
-  'LeakyRelu',
-  'Log',
-  'Logistic',
-  'Maximum',
-  'Minimum',
-  'Mul',
-  'Neg',
-  'Pow',
-  'Quantize',
-  'Relu',
-  'Relu6',
-  'ReluN1To1',
-  'Round',
-  'Rsqrt',
-  'Sin',
-  'Sqrt',
-  'Square',
-  'SquaredDifference',
-  'Sub',
-  'Tanh',
-]);
-
-/** A region's size; larger ones are as rare as the time to look at each of them from every Transpose would be long. */
-const maxNodes = 64;
 
 export const cancelTransposes: Pass = {
   name: 'layout',
-  run(graph) {
-    const edit = new Edit(graph);
-    for (const node of graph.nodes) {
-      if (node.op !== 'Transpose') continue;
-      const region = regionAbove(edit, node);
-      if (region !== undefined && edit.claim(node, ...region.nodes, ...transposesOf(region.entries)))
-        rewrite(edit, node, region);
-    }
-    return edit.finish();
-  },
+  run: (graph) => new Sinking(graph).run(),
 };
 
-interface Region {
-  /** In the graph's order is not needed: each keeps its place. */
-  readonly nodes: readonly Node[];
-  readonly entries: Entries;
+/** A value that is another one in the order `perm`; its Transpose is added when somebody reads it as it is. */
+interface Moved {
+  readonly source: string;
+  readonly perm: readonly number[];
 }
 
-/** Of each value that enters: the Transpose whose input to read instead, or the constant to reorder. */
-type Entries = ReadonlyMap<string, { readonly transpose: Node } | { readonly constant: Tensor }>;
+class Sinking {
+  readonly #edit: Edit;
+  readonly #graph: Graph;
+  readonly #values: Map<string, Value>;
+  readonly #constants: Map<string, Tensor>;
+  readonly #moved = new Map<string, Moved>();
+  /** The Transposes of the graph by what they compute: one that stays keeps its name. */
+  readonly #own = new Map<string, Node>();
+  /** Constants in another order, by name and order. */
+  readonly #reordered = new Map<string, string>();
+  readonly #nodes: Node[] = [];
+  readonly #changed: string[] = [];
 
-/** Undefined where something else enters, and where no node stands between: two Transposes in a row merge by themselves. */
-function regionAbove(edit: Edit, last: Node): Region | undefined {
-  const perm = integersOf(last, 'perm');
-  const nodes: Node[] = [];
-  const entries = new Map<string, { readonly transpose: Node } | { readonly constant: Tensor }>();
-  const pending = [last.inputs[0]!];
-  if (!isSame(edit, last)) return undefined;
-  while (pending.length > 0) {
-    const name = pending.pop()!;
-    if (entries.has(name)) continue;
-    const value = edit.value(name);
-    const producer = edit.producer(name);
-    const constant = edit.graph.constants.get(name);
-    if (value.qparams?.axis !== undefined) return undefined;
-    if (constant !== undefined && constant.dims.length <= perm.length && constant.type !== 'string') {
-      entries.set(name, { constant });
-    } else if (value.dims.length !== perm.length || producer === undefined) {
-      return undefined;
-    } else if (producer.op === 'Transpose' && isUndoneBy(integersOf(producer, 'perm'), perm) && isSame(edit, producer)) {
-      entries.set(name, { transpose: producer });
+  constructor(graph: Graph) {
+    this.#edit = new Edit(graph);
+    this.#graph = graph;
+    this.#values = new Map(graph.values);
+    this.#constants = new Map(graph.constants);
+  }
+
+  run() {
+    const { graph, nodes } = { graph: this.#graph, nodes: this.#graph.nodes };
+    if (!nodes.some(({ op }) => op === 'Transpose')) return { graph, nodes: [] };
+    for (const node of nodes) {
+      if (node.op === 'Transpose' && this.#isPure(node)) this.#transpose(node);
+      else if (!this.#sink(node)) this.#keep(node);
+    }
+    for (const name of [...graph.outputs, ...graph.states.map(({ next }) => next)]) this.#materialize(name);
+    if (this.#changed.length === 0) return { graph, nodes: [] };
+    const rewritten = { ...graph, nodes: this.#nodes, values: this.#values, constants: this.#constants };
+    return { graph: rewritten, nodes: this.#changed };
+  }
+
+  /** Whether the integers before and after a Transpose mean the same. */
+  #isPure({ inputs, outputs }: Node): boolean {
+    const [x, y] = [this.#value(inputs[0]!), this.#value(outputs[0]!)];
+    return sameQParams(x.qparams, y.qparams) && x.qparams?.axis === undefined && !this.#constants.has(x.name);
+  }
+
+  #transpose(node: Node): void {
+    const [input, output] = [node.inputs[0]!, node.outputs[0]!];
+    const perm = integersOf(node, 'perm');
+    const before = this.#moved.get(input);
+    this.#own.set(output, node);
+    if (before === undefined) {
+      this.#moved.set(output, { source: input, perm });
+      return;
+    }
+    this.#changed.push(node.name);
+    this.#moved.set(output, { source: before.source, perm: perm.map((axis) => before.perm[axis]!) });
+  }
+
+  /** Moves the Transposes of a node's inputs behind it; false where it has none, or they differ, or the node knows one order only. */
+  #sink(node: Node): boolean {
+    const rule = elementwise.has(node.op) ? undefined : axisRules[node.op];
+    if (rule === undefined && !elementwise.has(node.op)) return false;
+    const moved = node.inputs.map((name) => this.#moved.get(name));
+    const perm = moved.find((each) => each !== undefined)?.perm;
+    if (perm === undefined || perm.every((axis, i) => axis === i)) return false;
+    const outputs = node.outputs.map((name) => this.#value(name));
+    if (outputs.some(({ dims, qparams }) => dims.length !== perm.length || qparams?.axis !== undefined)) {
+      if (rule?.dropsAxes !== true) return false;
+    }
+    const renamed = rule?.rename(node, perm, (name) => staticDims(this.#value(name)));
+    if (rule !== undefined && renamed === undefined) return false;
+    const data = renamed?.data ?? node.inputs.length;
+    const fits = node.inputs.slice(0, data).every((name, i) => {
+      if (name === '') return true;
+      const own = moved[i]?.perm;
+      if (own !== undefined) return String(own) === String(perm);
+      const constant = this.#constants.get(name);
+      const isMovable = constant !== undefined && constant.type !== 'string' && this.#value(name).qparams?.axis === undefined;
+      return isMovable && constant.dims.length <= perm.length && (rule === undefined || constant.dims.length === perm.length);
+    });
+    if (!fits || node.inputs.slice(data).some((name) => this.#moved.has(name) || !(name === '' || this.#constants.has(name))))
+      return false;
+
+    const inputs = node.inputs.map((name, i) => {
+      if (i >= data || name === '') return name;
+      return moved[i]?.source ?? this.#reorder(name, perm);
+    });
+    this.#changed.push(node.name);
+    if (renamed?.keepsOutput) {
+      this.#nodes.push({ ...node, attributes: renamed.attributes, inputs });
+      return true;
+    }
+    const names = outputs.map((value) => {
+      const name = this.#edit.freshName(value.name);
+      const dims = inverse(perm).map((axis) => value.dims[axis]!);
+      this.#values.set(name, { ...value, name, dims });
+      this.#moved.set(value.name, { source: name, perm });
+      return name;
+    });
+    this.#nodes.push({ ...node, attributes: renamed?.attributes ?? node.attributes, inputs, outputs: names });
+    return true;
+  }
+
+  #keep(node: Node): void {
+    for (const name of node.inputs) this.#materialize(name);
+    this.#nodes.push(node);
+  }
+
+  /** Adds the Transpose whose output `name` is, unless it is there. */
+  #materialize(name: string): void {
+    const moved = this.#moved.get(name);
+    if (moved === undefined) return;
+    this.#moved.delete(name);
+    const own = this.#own.get(name);
+    const { source, perm } = moved;
+    const dims = staticDims(this.#value(source));
+    const isView = dims !== undefined && keepsOrder(dims, perm);
+    const base = { name: own?.name ?? this.#edit.freshName(`${name}/Transpose`), inputs: [source], outputs: [name] };
+    if (isView) {
+      if (own !== undefined && source === own.inputs[0]) this.#changed.push(own.name);
+      const shape = perm.map((axis) => dims[axis]!);
+      this.#nodes.push({ ...base, op: 'Reshape', attributes: { shape } });
     } else {
-      if (!elementwise.has(producer.op) || !edit.isReadOnce(name) || nodes.length === maxNodes) return undefined;
-      nodes.push(producer);
-      pending.push(...producer.inputs);
+      this.#nodes.push({ ...base, op: 'Transpose', attributes: { perm } });
     }
   }
-  const transposes = transposesOf(entries);
-  return transposes.length > 0 && nodes.length > 0 ? { nodes, entries } : undefined;
-}
 
-function transposesOf(entries: Entries): readonly Node[] {
-  return [...entries.values()].flatMap((entry) => ('transpose' in entry ? [entry.transpose] : []));
-}
-
-/** Whether the integers before and after a Transpose mean the same. */
-function isSame(edit: Edit, { inputs, outputs }: Node): boolean {
-  return sameQParams(edit.value(inputs[0]!).qparams, edit.value(outputs[0]!).qparams);
-}
-
-function isUndoneBy(first: readonly number[], second: readonly number[]): boolean {
-  return first.length === second.length && second.every((axis, i) => first[axis] === i);
-}
-
-function rewrite(edit: Edit, last: Node, { nodes, entries }: Region): void {
-  const perm = integersOf(last, 'perm');
-  const names = new Map<string, string>();
-  for (const [name, entry] of entries) {
-    names.set(name, 'transpose' in entry ? entry.transpose.inputs[0]! : reorder(edit, name, entry.constant, perm));
+  /** The name of the constant in the order that `perm` undoes, after dimensions of 1 where broadcasting would have had them. */
+  #reorder(name: string, perm: readonly number[]): string {
+    const { type, dims, data } = this.#constants.get(name)!;
+    const full = [...perm.slice(dims.length).map(() => 1), ...dims];
+    if (full.every((dim) => dim === 1)) return name; // repeats along all dimensions
+    const key = `${perm}:${name}`;
+    const known = this.#reordered.get(key);
+    if (known !== undefined) return known;
+    const order = inverse(perm);
+    const reordered = order.map((axis) => full[axis]!);
+    const fresh = this.#edit.freshName(name);
+    const elements = permuted(type as Exclude<DataType, 'string'>, data as TypedArray, full, order);
+    this.#values.set(fresh, { ...this.#value(name), name: fresh, dims: reordered });
+    this.#constants.set(fresh, new Tensor<DataType>(type, elements as TensorData<DataType>, reordered));
+    this.#reordered.set(key, fresh);
+    return fresh;
   }
-  for (const node of nodes) {
-    const name = node.outputs[0]!;
-    const isLast = name === last.inputs[0];
-    if (!isLast) {
-      const value = edit.value(name);
-      edit.setValue({ ...value, dims: perm.map((axis) => value.dims[axis]!) });
-    }
-    const inputs = node.inputs.map((input) => names.get(input) ?? input);
-    edit.replace(node, { ...node, inputs, outputs: isLast ? last.outputs : node.outputs });
+
+  #value(name: string): KnownValue {
+    return this.#values.get(name) as KnownValue;
   }
-  edit.replace(last);
 }
 
-/** The name of the constant in the order `perm`, after dimensions of 1 where broadcasting would have had them. */
-function reorder(edit: Edit, name: string, constant: Tensor, perm: readonly number[]): string {
-  const { type, dims, data } = constant;
-  const full = [...perm.slice(dims.length).map(() => 1), ...dims];
-  if (full.every((dim) => dim === 1)) return name; // repeats along all dimensions
-  const reordered = perm.map((axis) => full[axis]!);
-  const value: Value = { ...edit.value(name), name: edit.freshName(name), dims: reordered };
-  const elements = permuted(type as Exclude<DataType, 'string'>, data as TypedArray, full, perm);
-  edit.setConstant(value, new Tensor<DataType>(type, elements as TensorData<DataType>, reordered));
-  return value.name;
+export function inverse(perm: readonly number[]): readonly number[] {
+  return perm.map((_, axis) => perm.indexOf(axis));
+}
+
+/** Whether only dimensions of 1 change their places, so that the elements stay in theirs. */
+function keepsOrder(dims: readonly number[], perm: readonly number[]): boolean {
+  const moving = perm.filter((axis) => dims[axis] !== 1);
+  return moving.every((axis, i) => i === 0 || axis > moving[i - 1]!);
 }

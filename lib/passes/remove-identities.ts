@@ -13,7 +13,7 @@ import { byteTable, isIdentityTable } from './byte-table.js';
 import { Edit, integersOf, sameQParams, staticDims } from './edit.js';
 import type { Pass } from './pass.js';
 
-const views: ReadonlySet<string> = new Set(['Reshape', 'Squeeze', 'ExpandDims']);
+const views: ReadonlySet<string> = new Set(['Reshape', 'Squeeze', 'ExpandDims', 'Unsqueeze', 'Flatten']);
 
 export const removeIdentities: Pass = {
   name: 'remove-identities',
@@ -34,7 +34,9 @@ function isIdentity(edit: Edit, node: Node): boolean {
   switch (node.op) {
     case 'Reshape':
     case 'Squeeze':
-    case 'ExpandDims': {
+    case 'ExpandDims':
+    case 'Unsqueeze':
+    case 'Flatten': {
       const [from, to] = [staticDims(x), staticDims(y)];
       return from !== undefined && to !== undefined && sameShape(from, to);
     }
@@ -43,6 +45,7 @@ function isIdentity(edit: Edit, node: Node): boolean {
     case 'Concat':
       return node.inputs.length === 1;
     case 'Cast':
+    case 'Identity':
       return true;
     case 'Quantize': {
       // Of extreme scales, float32 overflows on the way there and back
@@ -59,10 +62,11 @@ function mergeViews(edit: Edit, node: Node): void {
   if (first === undefined || !views.has(first.op)) return;
   const source = first.inputs[0]!;
   const dims = staticDims(edit.value(node.outputs[0]!));
-  // Squeeze and ExpandDims count from the shape that the first one makes; a Reshape counts elements
-  if (node.op !== 'Reshape' && dims === undefined) return;
+  // The others count from the shape that the first one makes; a Reshape counts elements
+  const countsElements = node.op === 'Reshape' && node.attributes.zeroCopies !== true;
+  if (!countsElements && dims === undefined) return;
   if (!edit.claim(node)) return;
-  if (node.op === 'Reshape') edit.replace(node, { ...node, inputs: node.inputs.with(0, source) });
+  if (countsElements) edit.replace(node, { ...node, inputs: node.inputs.with(0, source) });
   else edit.replace(node, { ...node, op: 'Reshape', inputs: [source], attributes: { shape: dims! } });
 }
 

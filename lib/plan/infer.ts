@@ -4,7 +4,8 @@ import type { Dim, Graph, Node, Value } from '../graph/graph.js';
 import { FoldBudget, foldNode, isKnownBeforehand } from '../ops/fold.js';
 import { macsOf } from '../ops/macs.js';
 import { nodeError, type Operand, type OutputShape } from '../ops/op.js';
-import type { DataType, Tensor } from '../tensor.js';
+import { type DataType, Tensor } from '../tensor.js';
+import { Expansion } from './expand.js';
 import type { ResolvedNode } from './resolve.js';
 
 export interface InferredNode extends ResolvedNode {
@@ -20,60 +21,92 @@ export interface Inference {
   readonly operands: ReadonlyMap<string, Operand>;
 }
 
+/** What an input is known to be: its shape, or with its data. */
+export type KnownInput = readonly number[] | Tensor;
+
+/** As `inferSteps`, at once. */
+export function inferGraph(graph: Graph, nodes: readonly ResolvedNode[], inputs: ReadonlyMap<string, KnownInput>): Inference {
+  const steps = inferSteps(graph, nodes, inputs, new FoldBudget());
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+  }
+}
+
 /**
  * Runs every operator's shape inference in order, for inputs of the given shapes. Computes nodes whose inputs are all constant:
  * the passes did so where it is so for all shapes; here are those that are constant for these ones.
- * Throws ERR_SHAPE and ERR_DTYPE where an operator refuses its inputs or finds another result than the graph declares.
+ * Where the data of all inputs is given, that is every node: the graph is interpreted. Throws NeedsData (ERR_UNSUPPORTED_OP) where
+ * a shape or a branch depends on data that is not known, ERR_SHAPE and ERR_DTYPE where an operator refuses its inputs or finds another result than the graph declares.
  */
-export function inferGraph(
+export function* inferSteps(
   graph: Graph,
   nodes: readonly ResolvedNode[],
-  inputDims: ReadonlyMap<string, readonly number[]>,
-): Inference {
+  given: ReadonlyMap<string, KnownInput>,
+  budget: FoldBudget,
+): Generator<InferredNode, Inference> {
   const operands = new Map<string, Operand>();
   const bindings = new Map<string, number>();
-  const define = (name: string, type: DataType, dims: readonly number[], constant?: Tensor): Operand => {
-    const value = graph.values.get(name)!;
+  const define = (name: string, type: DataType, dims: readonly number[], constant?: Tensor): void => {
+    const value = graph.values.get(name);
     const problem = mismatch(value, type, dims, bindings);
     if (problem !== undefined) throw new OctensorError(problem.code, problem.message);
-    const operand = makeOperand(value, dims, constant);
-    operands.set(name, operand);
-    return operand;
+    operands.set(name, makeOperand(name, value, type, dims, constant));
   };
   for (const name of graph.inputs) {
-    const dims = inputDims.get(name);
-    if (dims === undefined) throw new OctensorError('ERR_SHAPE', `no shape given for input ${describe(name)}`);
-    define(name, graph.values.get(name)!.type, dims);
+    const known = given.get(name);
+    if (known === undefined) throw new OctensorError('ERR_SHAPE', `no shape given for input ${describe(name)}`);
+    const { type } = graph.values.get(name)!;
+    if (known instanceof Tensor) define(name, type, known.dims, known);
+    else define(name, type, known);
   }
   for (const [name, tensor] of graph.constants) define(name, tensor.type, tensor.dims, tensor);
   for (const { current, initial } of graph.states) define(current, initial.type, initial.dims);
 
-  const budget = new FoldBudget();
-  const inferred = nodes.map((resolved): InferredNode => {
+  const inferred: InferredNode[] = [];
+  const expansion = new Expansion(graph);
+  // From the end; what a node expands to is put where it stood
+  const pending = nodes.toReversed();
+  for (let resolved = pending.pop(); resolved !== undefined; resolved = pending.pop()) {
     const { node, op, attributes } = resolved;
     const inputs = node.inputs.map((name) => (name === '' ? undefined : operands.get(name)!));
+    const expanded = expansion.expand(node, inputs);
+    if (expanded !== undefined) {
+      for (const operand of expanded.constants) operands.set(operand.name, operand);
+      for (const each of expanded.nodes.toReversed()) pending.push(each);
+      continue;
+    }
     const context = { node, attributes, inputs, numerics: graph.numerics };
     const shapes = checkedShapes(node, op.infer(context));
     const declared = shapes.map(({ type, dims }, i) => {
-      const value = graph.values.get(node.outputs[i]!)!;
+      const name = node.outputs[i]!;
+      const value = expansion.valueOf(name);
       const problem = mismatch(value, type, dims, bindings);
       if (problem !== undefined) throw nodeError(problem.code, node, problem.message);
-      return makeOperand(value, dims);
+      return makeOperand(name, value, type, dims);
     });
     const macs = macsOf(node.op, inputs, declared);
-    const isFolded = isKnownBeforehand(context) && budget.allows(declared, macs);
+    const isFolded = isKnownBeforehand(context) && budget.allows(declared, macs, inputs);
     const constants = isFolded ? foldNode(op, context, declared) : [];
     const outputs = declared.map((operand, i) => (isFolded ? { ...operand, constant: constants[i]! } : operand));
     for (const operand of outputs) operands.set(operand.name, operand);
-    return { ...resolved, inputs, outputs, macs, isFolded };
-  });
+    const step = { ...resolved, inputs, outputs, macs, isFolded };
+    inferred.push(step);
+    yield step;
+  }
   for (const { current, next } of graph.states) expectSameShape(operands.get(current)!, operands.get(next)!);
   return { nodes: inferred, operands };
 }
 
-function makeOperand({ name, type, qparams }: Value, dims: readonly number[], constant?: Tensor): Operand {
-  const isDeclared = { ...(qparams !== undefined && { qparams }), ...(constant !== undefined && { constant }) };
-  return { name, type, dims, ...isDeclared };
+function makeOperand(
+  name: string,
+  value: Value | undefined,
+  type: DataType,
+  dims: readonly number[],
+  constant?: Tensor,
+): Operand {
+  const qparams = value?.qparams;
+  return { name, type, dims, ...(qparams !== undefined && { qparams }), ...(constant !== undefined && { constant }) };
 }
 
 function checkedShapes(node: Node, shapes: readonly OutputShape[]): readonly OutputShape[] {
@@ -84,16 +117,18 @@ function checkedShapes(node: Node, shapes: readonly OutputShape[]): readonly Out
 
 /** What is wrong with a value of this type and shape, if anything. Names of dimensions are bound where they are first seen. */
 function mismatch(
-  value: Value,
+  value: Value | undefined,
   type: DataType,
   dims: readonly number[],
   bindings: Map<string, number>,
 ): { readonly code: 'ERR_DTYPE' | 'ERR_SHAPE'; readonly message: string } | undefined {
+  if (value === undefined) return undefined; // was never declared
   const hasType = type === value.type;
-  if (hasType && fits(value.dims, dims, bindings)) return undefined;
+  if (hasType && value.dims === undefined) return undefined;
+  if (hasType && fits(value.dims!, dims, bindings)) return undefined;
   const name = describe(value.name);
   if (!hasType) return { code: 'ERR_DTYPE', message: `${name} is declared as ${value.type}, got ${type}` };
-  return { code: 'ERR_SHAPE', message: `${name} is declared as ${formatDims(value.dims)}, got ${formatDims(dims)}` };
+  return { code: 'ERR_SHAPE', message: `${name} is declared as ${formatDims(value.dims!)}, got ${formatDims(dims)}` };
 }
 
 function fits(declared: readonly Dim[], dims: readonly number[], bindings: Map<string, number>): boolean {

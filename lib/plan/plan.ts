@@ -4,7 +4,7 @@ import type { Graph } from '../graph/graph.js';
 import type { NodeContext, Op, Operand } from '../ops/op.js';
 import type { Numerics } from '../quant/requant.js';
 import { fuseSums, storedOperands } from './fuse.js';
-import { inferGraph } from './infer.js';
+import { inferGraph, type KnownInput } from './infer.js';
 import { type MemoryPlan, planMemory } from './memory.js';
 import type { ResolvedNode } from './resolve.js';
 
@@ -40,15 +40,15 @@ export interface PlanOptions {
 /** A small file can ask for any amount; offsets of up to 32 bits are enough for real networks. */
 const maxPeakBytes = 2 ** 32;
 
-/** Throws as `inferGraph` does, and ERR_SHAPE for values of more than 4 GiB at one time. `inputDims` has a shape for each of the graph's inputs. */
+/** Throws as `inferGraph` does, and ERR_SHAPE for values of more than 4 GiB at one time. `given` has a shape for each of the graph's inputs. */
 export function makePlan(
   graph: Graph,
   nodes: readonly ResolvedNode[],
-  inputDims: ReadonlyMap<string, readonly number[]>,
+  given: ReadonlyMap<string, KnownInput>,
   { fuse }: PlanOptions = { fuse: false },
 ): Plan {
   const { numerics } = graph;
-  const { nodes: inferred, operands } = inferGraph(graph, nodes, inputDims);
+  const { nodes: inferred, operands } = inferGraph(graph, nodes, given);
   const running = inferred.filter(({ isFolded }) => !isFolded);
   const named = (names: readonly string[]) => [...new Set(names)].map((name) => operands.get(name)!);
   const inputs = named([...graph.inputs, ...graph.states.map(({ current }) => current)]);

@@ -14,8 +14,11 @@ export interface ResolvedNode {
 /** Throws as `verifyGraph` does, and for attributes that an operator refuses. */
 export function resolveGraph(graph: Graph): readonly ResolvedNode[] {
   verifyGraph(graph, ops);
-  return graph.nodes.map((node) => {
-    const op = ops.get(node.op)!;
-    return { node, op, attributes: op.parse(new AttributeReader(node)) };
-  });
+  return graph.nodes.map(resolveNode);
+}
+
+/** Of a node whose operator is known to exist. */
+export function resolveNode(node: Node): ResolvedNode {
+  const op = ops.get(node.op)!;
+  return { node, op, attributes: op.parse(new AttributeReader(node)) };
 }

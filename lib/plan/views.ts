@@ -19,7 +19,15 @@ export interface View {
 }
 
 /** Operators that change the shape and no byte. */
-const reshapes: ReadonlySet<string> = new Set(['Reshape', 'Squeeze', 'ExpandDims']);
+const reshapes: ReadonlySet<string> = new Set([
+  'Reshape',
+  'Squeeze',
+  'ExpandDims',
+  'Unsqueeze',
+  'Flatten',
+  'Identity',
+  'Reinterpret',
+]);
 
 /** An output that is its input, in another shape. */
 export function reshapeOf({ node, inputs, outputs }: StepOperands): View | undefined {

@@ -42,12 +42,12 @@ function checkFeed(input: Value, tensor: unknown, sizes: Map<string, number>): a
     throw new OctensorError('ERR_DTYPE', `${where}: its memory was transferred away`);
   }
   const isFitting = (dim: number, i: number): boolean => {
-    const declared = input.dims[i];
+    const declared = input.dims![i];
     if (typeof declared !== 'string') return declared === null || declared === dim;
     if (!sizes.has(declared)) sizes.set(declared, dim);
     return sizes.get(declared) === dim;
   };
-  if (dims.length === input.dims.length && dims.every(isFitting)) return;
+  if (input.dims === undefined || (dims.length === input.dims.length && dims.every(isFitting))) return;
   const bound = [...sizes].map(([name, size]) => `, ${name} = ${size}`).join('');
   throw new OctensorError('ERR_SHAPE', `${where}: expected ${formatDims(input.dims)}${bound}, got ${formatDims(dims)}`);
 }
@@ -65,12 +65,18 @@ export function checkFetches(outputNames: readonly string[], fetches: unknown): 
 
 /** Tensors for the plan's outputs to be written to; ERR_OPTION, ERR_DTYPE and ERR_SHAPE as for feeds. */
 export function checkOutputs(
-  plan: Plan,
+  plan: Plan | undefined,
   fetches: readonly string[],
   feeds: ReadonlyMap<string, Tensor>,
   outputs: unknown,
 ): ReadonlyMap<string, Tensor> {
   if (typeof outputs !== 'object' || outputs === null) throw invalid('ERR_OPTION', 'outputs', 'an object of tensors', outputs);
+  if (plan === undefined) {
+    throw new OctensorError(
+      'ERR_OPTION',
+      'outputs: expected none, since the shapes of what this model computes depend on data',
+    );
+  }
   const seen: TypedArray[] = [...feeds.values()].map(({ data }) => data as TypedArray);
   return new Map(
     Object.entries(outputs as Record<string, unknown>).map(([name, tensor]) => {

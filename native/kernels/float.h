@@ -55,9 +55,28 @@ struct FloatDepthwiseRow {
   float* y;  // pixels lie side by side
 };
 
-// Rounded as the exact result is, except kHardSwish (x * clamp(x + 3, 0, 6) / 6: three roundings). kRound takes ties to even
-// and never gives -0. kLeakyRelu is x > 0 ? x : x * lo.
-enum class FloatUnary : uint8_t { kClamp, kAbs, kNeg, kSqrt, kSquare, kFloor, kCeil, kRound, kLeakyRelu, kHardSwish };
+// Rounded as the exact result is, except kHardSwish (x * clamp(x + 3, 0, 6) / 6: three roundings) and those from kExp on, whose
+// errors float_functions.h states. kRound takes ties to even and never gives -0. kLeakyRelu is x > 0 ? x : x * lo; kSwish is
+// x * logistic(lo * x).
+enum class FloatUnary : uint8_t {
+  kClamp,
+  kAbs,
+  kNeg,
+  kSqrt,
+  kSquare,
+  kFloor,
+  kCeil,
+  kRound,
+  kLeakyRelu,
+  kHardSwish,
+  kExp,
+  kTanh,
+  kLogistic,
+  kErf,
+  kGelu,
+  kGeluTanh,
+  kSwish
+};
 
 // All rounded as the exact result is. kMax is a > b ? a : b, kMin a < b ? a : b, kPrelu a >= 0 ? a : a * b.
 enum class FloatBinary : uint8_t { kAdd, kSub, kMul, kDiv, kMax, kMin, kPrelu };
@@ -73,7 +92,18 @@ struct FloatKernels {
   // y[i] = clamp(op(a[i * a_step], b[i * b_step])), steps 0 or 1; y may be an operand whose step is 1.
   void (*binary)(FloatBinary op, const float* a, size_t a_step, const float* b, size_t b_step, size_t n, FloatBounds bounds,
                  float* y);
+  // Widens *lo ... *hi to contain all of x. NaN is passed over.
+  void (*range)(const float* x, size_t n, float* lo, float* hi);
+  // In float32, so of at most kMaxFloatRun elements: sum x, and sum (x - mean)^2.
+  float (*sum)(const float* x, size_t n);
+  float (*squares)(const float* x, size_t n, float mean);
+  // y[i] = e^((x[i] - max) beta), and their sum, likewise. y may be x.
+  float (*exp_sum)(const float* x, size_t n, float max, float beta, float* y);
+  // y[i] = (x[i] - mean) * inverse * scale[i] + bias[i]; y may be x.
+  void (*normalize)(const float* x, size_t n, float mean, float inverse, const float* scale, const float* bias, float* y);
 };
+
+constexpr size_t kMaxFloatRun = 4096;
 
 constexpr size_t kMaxFloatMr = 16;
 constexpr size_t kMaxFloatNr = 32;

@@ -3,7 +3,7 @@
 #ifndef OCTENSOR_KERNELS_FLOAT_ELEMENTWISE_H_
 #define OCTENSOR_KERNELS_FLOAT_ELEMENTWISE_H_
 
-#include "kernels/float_gemm.h"
+#include "kernels/float_functions.h"
 
 namespace octensor {
 namespace {
@@ -29,6 +29,20 @@ OCTENSOR_INLINE typename V::Type Apply(typename V::Type x, const Bounds<V>& boun
       return V::Add(V::RoundHalfEven(x), V::Set(0));
     case FloatUnary::kLeakyRelu:
       return V::Select(x, V::Set(0), x, V::Multiply(x, bounds.lo));
+    case FloatUnary::kExp:
+      return Exp<V>(x);
+    case FloatUnary::kTanh:
+      return Tanh<V>(x);
+    case FloatUnary::kLogistic:
+      return Logistic<V>(x);
+    case FloatUnary::kErf:
+      return Erf<V>(x);
+    case FloatUnary::kGelu:
+      return Gelu<V>(x);
+    case FloatUnary::kGeluTanh:
+      return GeluTanh<V>(x);
+    case FloatUnary::kSwish:
+      return Swish<V>(x, bounds.lo);
     default: {  // kHardSwish
       const typename V::Type gate = V::Min(V::Set(6), V::Max(V::Set(0), V::Add(x, V::Set(3))));
       return V::Divide(V::Multiply(x, gate), V::Set(6));
@@ -90,9 +104,11 @@ void Map(const float* a, size_t a_step, const float* b, size_t b_step, size_t n,
 template <class V>
 void Unary(FloatUnary op, const float* x, size_t n, FloatBounds bounds, float* y) {
   static void (*const kMaps[])(const float*, size_t, const FloatBounds&, float*) = {
-      Map<V, FloatUnary::kClamp>,     Map<V, FloatUnary::kAbs>,      Map<V, FloatUnary::kNeg>,  Map<V, FloatUnary::kSqrt>,
-      Map<V, FloatUnary::kSquare>,    Map<V, FloatUnary::kFloor>,    Map<V, FloatUnary::kCeil>, Map<V, FloatUnary::kRound>,
-      Map<V, FloatUnary::kLeakyRelu>, Map<V, FloatUnary::kHardSwish>};
+      Map<V, FloatUnary::kClamp>,     Map<V, FloatUnary::kAbs>,       Map<V, FloatUnary::kNeg>,  Map<V, FloatUnary::kSqrt>,
+      Map<V, FloatUnary::kSquare>,    Map<V, FloatUnary::kFloor>,     Map<V, FloatUnary::kCeil>, Map<V, FloatUnary::kRound>,
+      Map<V, FloatUnary::kLeakyRelu>, Map<V, FloatUnary::kHardSwish>, Map<V, FloatUnary::kExp>,  Map<V, FloatUnary::kTanh>,
+      Map<V, FloatUnary::kLogistic>,  Map<V, FloatUnary::kErf>,       Map<V, FloatUnary::kGelu>, Map<V, FloatUnary::kGeluTanh>,
+      Map<V, FloatUnary::kSwish>};
   kMaps[static_cast<size_t>(op)](x, n, bounds, y);
 }
 

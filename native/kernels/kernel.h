@@ -34,6 +34,7 @@ struct Epilogue {
   bool general_fixed_point;
   bool may_exceed_int32;      // onnx: some |accumulator * scale| may reach 2^31, beyond what converts to int32
   const float* scale;         // kFloat32, and kQuantized with kOnnx
+  const float* bias;          // kFloat32: added to the products, in float32; null where there is none
   const int32_t* multiplier;  // kQuantized with kTflite or kSingle
   const int32_t* exponent;    // the same; see FixedPoint
   int32_t zero_point;         // 0 to 255

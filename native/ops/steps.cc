@@ -28,6 +28,10 @@ void MakeFloatSoftmaxStep(StepFields* fields, std::unique_ptr<Step>* step);
 void MakeHybridConvStep(StepFields* fields, std::unique_ptr<Step>* step);
 void MakeFloatRfftStep(StepFields* fields, std::unique_ptr<Step>* step);
 void MakeFloatMagnitudeStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeDynamicMatMulStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeFloatMatMulStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeFloatAttentionStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeFloatLayerNormStep(StepFields* fields, std::unique_ptr<Step>* step);
 
 namespace {
 
@@ -55,6 +59,10 @@ const StepKind kStepKinds[] = {
     {"hybrid-conv", MakeHybridConvStep},
     {"float-rfft", MakeFloatRfftStep},
     {"float-magnitude", MakeFloatMagnitudeStep},
+    {"dynamic-matmul", MakeDynamicMatMulStep},
+    {"float-matmul", MakeFloatMatMulStep},
+    {"float-attention", MakeFloatAttentionStep},
+    {"float-layer-norm", MakeFloatLayerNormStep},
 };
 
 }  // namespace

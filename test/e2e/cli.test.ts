@@ -63,17 +63,24 @@ test('--help names the commands', async (t) => {
   t.deepEqual({ code, stderr }, { code: 0, stderr: '' });
   t.regex(stdout, /^ +run /m);
   t.regex(stdout, /^ +inspect /m);
+  t.regex(stdout, /^ +compare /m);
   t.regex(stdout, /^ +bench /m);
   t.regex(stdout, /^ +doctor /m);
 });
 
-test('no command is wrong usage', failure, [], 2, /ERR_OPTION: octensor: .*expected one of: run, inspect, bench, doctor/);
+test(
+  'no command is wrong usage',
+  failure,
+  [],
+  2,
+  /ERR_OPTION: octensor: .*expected one of: run, inspect, compare, bench, doctor/,
+);
 test(
   'an unknown command is wrong usage',
   failure,
   ['nope'],
   2,
-  /unknown command 'nope', expected one of: run, inspect, bench, doctor/,
+  /unknown command 'nope', expected one of: run, inspect, compare, bench, doctor/,
 );
 test('an unknown option is wrong usage', failure, ['doctor', '--nope'], 2, /unknown option '--nope'/);
 test('an argument too many is wrong usage', failure, ['doctor', 'nope'], 2, /too many arguments/);

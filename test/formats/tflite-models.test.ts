@@ -69,8 +69,8 @@ for (const { path, counts } of listed) {
     t.deepEqual(actual, expected);
     for (const { name, dims } of graph.values.values()) {
       t.true(
-        dims.every((dim) => typeof dim === 'number' && dim > 0),
-        `${name}: [${dims.join(', ')}]`,
+        dims!.every((dim) => typeof dim === 'number' && dim > 0),
+        `${name}: [${dims!.join(', ')}]`,
       );
     }
   });

@@ -127,7 +127,8 @@ function convolutionModel(opCase: ReturnType<typeof caseGraph>, channels: number
   };
   const before = (axis: number, size: number, count: number, kernel: number) => {
     const covered = (count - 1) * strides[axis]! + (kernel - 1) * dilations[axis]! + 1;
-    return pads?.[axis] ?? (padding === 'same' ? Math.max(0, covered - size) >> 1 : 0);
+    const odd = padding === 'same-lower' ? 1 : 0;
+    return pads?.[axis] ?? (padding?.toString().startsWith('same') ? (Math.max(0, covered - size) + odd) >> 1 : 0);
   };
   const [top, left] = [before(0, h, oh, kh), before(1, width, ow, kw)];
   const bounds = { relu: [0, Infinity], relu6: [0, 6], 'relu-n1-to-1': [-1, 1], none: [-Infinity, Infinity] } as const;

@@ -1,13 +1,14 @@
 import test, { type ExecutionContext } from 'ava';
 import { add, sub } from '#lib/ops/add-sub.js';
 import { argMax, argMin } from '#lib/ops/arg-max.js';
-import { floorDiv, maximum, minimum, pow } from '#lib/ops/binary.js';
+import { floorDiv, maximum, minimum } from '#lib/ops/binary.js';
 import { affine, type CaseInput, type CaseOptions, caseGraph } from '#lib/ops/cases.js';
 import { equal, greater, greaterEqual, less, lessEqual, notEqual } from '#lib/ops/comparison.js';
 import { div } from '#lib/ops/div.js';
 import { logicalAnd, logicalNot, logicalOr } from '#lib/ops/logical.js';
 import { mul } from '#lib/ops/mul.js';
 import type { Op } from '#lib/ops/op.js';
+import { pow } from '#lib/ops/pow.js';
 import { select } from '#lib/ops/select.js';
 import { squaredDifference } from '#lib/ops/squared-difference.js';
 import { ceil, cos, exp, floor, log, neg, round, rsqrt, sin, sqrt, square } from '#lib/ops/unary-float.js';

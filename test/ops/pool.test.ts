@@ -117,7 +117,9 @@ test('what does not fit is refused', (t) => {
     refuses(op, { size: [2, 2], pads: [2, 0, 0, 0] }, x, 'ERR_SHAPE');
     refuses(op, { size: [2, 2] }, float([3, 3, 1]), 'ERR_SHAPE');
     refuses(op, { size: [2, 2] }, { type: 'int32', dims: [1, 3, 3, 1] }, 'ERR_DTYPE');
-    refuses(op, { size: [2, 2] }, { type: 'int8', dims: [1, 3, 3, 1] }, 'ERR_QUANTIZATION');
+    const plain = { type: 'int8', dims: [1, 3, 3, 1] } as const;
+    refuses(op, { size: [2, 2], activation: 'relu' }, plain, 'ERR_QUANTIZATION');
+    if (op === averagePool2d) refuses(op, { size: [2, 2] }, plain, 'ERR_QUANTIZATION');
     refuses(op, { size: [3, 3] }, int8([1, 3, 3, 1], 0.5), 'ERR_QUANTIZATION', int8([1, 1, 1, 1], 0.25));
   }
   for (const op of [mean, sum, reduceMax]) {

@@ -1,5 +1,5 @@
 /** Small graphs for tests of what runs them. */
-import { type Attributes, type DataType, type Graph, type Node, type State, Tensor, type Value } from 'octensor';
+import { type Attributes, type DataType, type Dim, type Graph, type Node, type State, Tensor, type Value } from 'octensor';
 
 export interface NodeSketch {
   readonly op: string;
@@ -31,7 +31,7 @@ export function graphOf({ values, inputs, outputs, nodes, constants = {}, states
   };
 }
 
-export function float(name: string, dims: Value['dims']): Value {
+export function float(name: string, dims: readonly Dim[]): Value {
   return { name, type: 'float32', dims };
 }
 
@@ -40,7 +40,7 @@ export function floats(...data: readonly number[]): Tensor<'float32'> {
 }
 
 /** y = x + 1 + ... + 1: `length` steps. */
-export function chain(length: number, dims: Value['dims'] = [3]): Graph {
+export function chain(length: number, dims: readonly Dim[] = [3]): Graph {
   const name = (i: number) => (i === 0 ? 'x' : i === length ? 'y' : `v${i}`);
   const steps = Array.from({ length }, (_, i) => i);
   return graphOf({

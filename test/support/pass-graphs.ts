@@ -1,5 +1,5 @@
 /** Graphs for tests of passes, and what is left of them in a line for each node. */
-import { type Graph, type QParams, Tensor, type Value } from 'octensor';
+import { type Dim, type Graph, type QParams, Tensor, type Value } from 'octensor';
 import { printNode } from '#lib/graph/print.js';
 import { type LogEntry, type Pass, runPasses } from '#lib/passes/pass.js';
 
@@ -13,7 +13,7 @@ export function rewritten(graph: Graph, pass: Pass): { graph: Graph; nodes: read
 export const int8 = (scale: number, zeroPoint: number): QParams => ({ dtype: 'int8', scale: Math.fround(scale), zeroPoint });
 export const uint8 = (scale: number, zeroPoint: number): QParams => ({ dtype: 'uint8', scale: Math.fround(scale), zeroPoint });
 
-export function quantized(name: string, dims: Value['dims'], qparams: QParams): Value {
+export function quantized(name: string, dims: readonly Dim[], qparams: QParams): Value {
   return { name, type: qparams.dtype, dims, qparams };
 }
 

@@ -22,7 +22,8 @@ test('float inputs get pixel / 255', (t) => {
 });
 
 test('mean and standard deviation, one for all channels or one for each', (t) => {
-  const run = (normalization: Normalization) => tensorOfPixels(rgb, size, input('float32', [1, 1, 2, 3]), normalization).data;
+  const run = (normalization: Normalization) =>
+    tensorOfPixels(rgb, size, input('float32', [1, 1, 2, 3]), { normalization }).data;
   t.deepEqual(run({ mean: [51], std: [51] }), Float32Array.of(-1, 0, 1, 2, 3, 4));
   t.deepEqual(run({ mean: [0, 51, 102], std: [1, 51, 102] }), Float32Array.of(0, 0, 0, 153, 3, 1.5));
 });
@@ -30,7 +31,9 @@ test('mean and standard deviation, one for all channels or one for each', (t) =>
 test('channels first: the planes are apart, and each has its mean', (t) => {
   const planes = tensorOfPixels(rgb, size, input('uint8', [1, 3, 1, 2]));
   t.deepEqual([planes.dims.join(), [...(planes.data as Uint8Array)]], ['1,3,1,2', [0, 153, 51, 204, 102, 255]]);
-  const { data } = tensorOfPixels(rgb, size, input('float32', [1, 3, 1, 2]), { mean: [0, 51, 102], std: [51] });
+  const { data } = tensorOfPixels(rgb, size, input('float32', [1, 3, 1, 2]), {
+    normalization: { mean: [0, 51, 102], std: [51] },
+  });
   t.deepEqual(data, Float32Array.of(0, 3, 0, 3, 0, 3));
 });
 
@@ -43,6 +46,16 @@ test('quantized inputs get quantized reals', (t) => {
 test('dimensions that are not known are the picture’s', (t) => {
   const { dims } = tensorOfPixels(rgb, size, input('uint8', ['batch', null, null, 3]));
   t.deepEqual([...dims], [1, 1, 2, 3]);
+});
+
+test('a layout that is asked for decides where the shape does not', (t) => {
+  const dimsOf = (dims: readonly Dim[], layout: 'nchw' | 'nhwc') => [
+    ...tensorOfPixels(rgb, size, input('uint8', dims), { layout }).dims,
+  ];
+  t.deepEqual(dimsOf([1, 3, null, 3], 'nchw'), [1, 3, 1, 2]);
+  t.deepEqual(dimsOf([null, null, null, null], 'nchw'), [1, 3, 1, 2]);
+  t.deepEqual(dimsOf(['n', 'h', 'w', 'c'], 'nhwc'), [1, 1, 2, 3]);
+  t.deepEqual(dimsOf([], 'nchw'), [1, 3, 1, 2]);
 });
 
 test('grey pictures of three dimensions', (t) => {

@@ -13,7 +13,7 @@ import { defineLowering, type LoweringContext, type Lowerings, type NativeStep, 
 import { maxCopyBytes, maxGroups, paddedSize, pixelFields, windowFields } from './window-fields.js';
 
 /** OutputKind of native/kernels/kernel.h. */
-const quantizedOutput = 2;
+export const outputKinds = { int32: 0, float32: 1, quantized: 2 } as const;
 
 /** Fields that convolutions of all kinds have in common. */
 export type ProductFields = Readonly<Record<string, number | TypedArray>>;
@@ -34,7 +34,7 @@ export function productFields<A>(step: StepOf<A>, context: LoweringContext, layo
     xZeroPoint: input.zeroPoint,
     weightZeroPoints: weights.zeroPoints,
     multipliers: multipliersOf(step, layout, weights),
-    outputKind: quantizedOutput,
+    outputKind: outputKinds.quantized,
     numerics: numericsCodes[step.numerics],
     ySigned: Number(y.type === 'int8'),
     yZeroPoint: output.zeroPoint,

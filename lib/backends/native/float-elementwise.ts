@@ -1,4 +1,5 @@
 /** Operators of float32 that work element by element. */
+import type { ClipAttributes } from '../../ops/clip.js';
 import type { LeakyReluAttributes } from '../../ops/leaky-relu.js';
 import { type Activation, activationBounds } from '../../ops/output-stage.js';
 import { broadcastStrides, product } from '../../ops/shapes.js';
@@ -7,7 +8,8 @@ import { defineLowering, type Lowering, type Lowerings } from './lowering.js';
 /** In the order of native/ops/float_unary.cc. */
 const unaryFunctions = [
   ...['clamp', 'abs', 'neg', 'sqrt', 'square', 'floor', 'ceil', 'round', 'leaky-relu', 'hard-swish'],
-  ...['rsqrt', 'exp', 'log', 'sin', 'cos', 'tanh', 'logistic', 'elu'],
+  ...['exp', 'tanh', 'logistic', 'erf', 'gelu', 'gelu-tanh', 'swish'],
+  ...['rsqrt', 'log', 'sin', 'cos', 'elu'],
 ];
 
 /** In the order of native/ops/float_binary.cc. */
@@ -19,6 +21,10 @@ export const floatElementwiseLowerings: Lowerings = {
   Relu: unary('clamp', activationBounds.relu),
   Relu6: unary('clamp', activationBounds.relu6),
   ReluN1To1: unary('clamp', activationBounds['relu-n1-to-1']),
+  Clip: defineLowering<ClipAttributes>((step, context) => {
+    const { min, max } = step.attributes;
+    return unary('clamp', [Math.min(min, max), max])(step, context);
+  }),
   Abs: unary('abs'),
   Neg: unary('neg'),
   Sqrt: unary('sqrt'),
@@ -38,6 +44,14 @@ export const floatElementwiseLowerings: Lowerings = {
   Tanh: unary('tanh'),
   Logistic: unary('logistic'),
   Elu: unary('elu'),
+  Erf: unary('erf'),
+  ErfGelu: unary('gelu'),
+  Gelu: defineLowering<'none' | 'tanh'>((step, context) => {
+    return unary(step.attributes === 'tanh' ? 'gelu-tanh' : 'gelu')(step, context);
+  }),
+  Swish: defineLowering<{ readonly alpha: number }>((step, context) => {
+    return unary('swish', [step.attributes.alpha, Infinity])(step, context);
+  }),
 
   Add: binary('add'),
   Sub: binary('sub'),
@@ -64,7 +78,7 @@ function unary(name: string, bounds: readonly [number, number] = activationBound
 function binary(name: string): Lowering {
   return defineLowering<{ readonly activation?: Activation }>(({ inputs, outputs, attributes }, context) => {
     const [a, b, y] = [inputs[0]!, inputs[1]!, outputs[0]!];
-    if (a.type !== 'float32') return undefined;
+    if (a.type !== 'float32' || b.type !== 'float32') return undefined;
     const shape = mergeBroadcast(y.dims, broadcastStrides(a.dims, y.dims), broadcastStrides(b.dims, y.dims));
     if (shape.dims.length > maxRank) return undefined;
     const bounds = Float32Array.from(activationBounds[attributes.activation ?? 'none']);

@@ -1,7 +1,8 @@
 /** Operators of float32 that work along axes: reductions and the softmax family. */
 import { type ReductionAttributes, reducedAxes } from '../../ops/reduction.js';
-import { product, strides } from '../../ops/shapes.js';
+import { strides } from '../../ops/shapes.js';
 import type { SoftmaxAttributes } from '../../ops/softmax.js';
+import { type RowAttributes, rowLayout } from '../../ops/softmax-input.js';
 import {
   defineLowering,
   type Lowering,
@@ -21,19 +22,18 @@ export const floatReductionLowerings: Lowerings = {
   Mean: reduce('mean'),
   ReduceMax: reduce('max'),
   Softmax: defineLowering<SoftmaxAttributes>((step, context) => softmax(step, context, { beta: step.attributes.beta, log: 0 })),
-  LogSoftmax: defineLowering<unknown>((step, context) => softmax(step, context, { beta: 1, log: 1 })),
+  LogSoftmax: defineLowering<RowAttributes>((step, context) => softmax(step, context, { beta: 1, log: 1 })),
 };
 
 function softmax(
-  { inputs, outputs }: StepOf<unknown>,
+  step: StepOf<RowAttributes>,
   context: LoweringContext,
   fields: { readonly beta: number; readonly log: 0 | 1 },
 ): readonly NativeStep[] | undefined {
-  const [x, y] = [inputs[0]!, outputs[0]!];
-  if (x.type !== 'float32') return undefined;
-  const length = x.dims.at(-1)!;
-  const rows = product(x.dims) / length;
-  return [{ kind: 'float-softmax', fields: { x: context.place(x), y: context.place(y), rows, length, ...fields } }];
+  const [x, y] = [step.inputs[0]!, step.outputs[0]!];
+  const { outer, length, inner } = rowLayout(step);
+  if (x.type !== 'float32' || inner !== 1) return undefined;
+  return [{ kind: 'float-softmax', fields: { x: context.place(x), y: context.place(y), rows: outer, length, ...fields } }];
 }
 
 function reduce(name: string): Lowering {

@@ -61,7 +61,7 @@ export function lowerPlan(plan: Plan): LoweredPlan {
     expectStored(step);
     const first = native.length;
     const lowered = isEmpty(step) ? [] : lower(step, context);
-    if (lowered !== undefined) native.push(...lowered);
+    for (const each of lowered ?? []) native.push(each);
     return { step, first, last: native.length, onReference: lowered === undefined };
   });
   return { steps, native, constants: pool.toBytes() };

@@ -2,9 +2,13 @@
 import { binaryLowerings } from './binary.js';
 import { convolutionLowerings } from './convolution.js';
 import { depthwiseLowerings } from './depthwise.js';
+import { dynamicLowerings } from './dynamic.js';
 import { floatLowerings } from './float.js';
+import { floatProductLowerings } from './float-products.js';
 import { hybridLowerings } from './hybrid.js';
+import { integerProductLowerings } from './integer-products.js';
 import type { Lowering, Lowerings } from './lowering.js';
+import { matmulLowerings } from './matmul.js';
 import { movementLowerings } from './movement.js';
 import { paddingLowerings } from './padding.js';
 import { quantizeLowerings } from './quantize.js';
@@ -16,7 +20,11 @@ const families: readonly Lowerings[] = [
   convolutionLowerings,
   depthwiseLowerings,
   floatLowerings,
+  dynamicLowerings,
   hybridLowerings,
+  integerProductLowerings,
+  matmulLowerings,
+  floatProductLowerings,
   tableLowerings,
   binaryLowerings,
   quantizeLowerings,

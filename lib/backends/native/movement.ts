@@ -1,15 +1,17 @@
 /** Operators that move elements of any type: strided copies, native/ops/copy.cc. */
 import { type ConcatAttributes, rescaleOf } from '../../ops/concat.js';
+import { type DepthToSpaceAttributes, depthToSpaceMove } from '../../ops/depth-to-space.js';
 import { type GatherAttributes, gatherAxes } from '../../ops/gather.js';
 import type { PackAttributes } from '../../ops/pack.js';
 import { broadcastStrides, normalizeAxis, product, strides } from '../../ops/shapes.js';
 import type { SliceAttributes } from '../../ops/slice.js';
+import { slicedRanges } from '../../ops/slice-axes.js';
 import type { BlockAttributes } from '../../ops/space-to-depth.js';
 import type { SplitAttributes } from '../../ops/split.js';
 import { constantIntegers } from '../../ops/storage.js';
 import { offsetOf } from '../../ops/strided-copy.js';
 import { type StridedSliceAttributes, takenRanges } from '../../ops/strided-slice.js';
-import type { TileAttributes } from '../../ops/tile.js';
+import { multiplesOf, type TileAttributes } from '../../ops/tile.js';
 import type { TransposeAttributes } from '../../ops/transpose.js';
 import type { UnpackAttributes } from '../../ops/unpack.js';
 import { bytesPerElement } from '../../plan/memory.js';
@@ -28,6 +30,10 @@ export const movementLowerings: Lowerings = {
   Reshape: lowerReshape,
   Squeeze: lowerReshape,
   ExpandDims: lowerReshape,
+  Unsqueeze: lowerReshape,
+  Flatten: lowerReshape,
+  Identity: lowerReshape,
+  Reinterpret: lowerReshape,
   Concat: defineLowering<ConcatAttributes>(lowerConcat),
   Pack: defineLowering<PackAttributes>(({ node, inputs, outputs, attributes }, context) => {
     const y = outputs[0]!;
@@ -68,12 +74,25 @@ export const movementLowerings: Lowerings = {
     const offset = ranges.reduce((sum, range) => sum + range.offset, 0);
     return gather(context, y, y.dims, { operand: x, offset, strides: kept.map(({ stride }) => stride) });
   }),
+  SliceAxes: (step, context) => {
+    const [x, y] = [step.inputs[0]!, step.outputs[0]!];
+    const own = strides(x.dims);
+    const ranges = slicedRanges(step);
+    const offset = ranges.reduce((sum, { start }, axis) => sum + start * own[axis]!, 0);
+    return gather(context, y, y.dims, { operand: x, offset, strides: ranges.map(({ step: by }, axis) => by * own[axis]!) });
+  },
+  ReverseAxes: ({ inputs, outputs }, context) => {
+    const { dims } = inputs[0]!;
+    const perm = dims.map((_, i) => dims.length - 1 - i);
+    return permute(context, inputs[0]!, dims, perm, outputs[0]!);
+  },
   Transpose: defineLowering<TransposeAttributes>(({ inputs, outputs, attributes }, context) => {
     return permute(context, inputs[0]!, inputs[0]!.dims, attributes.perm, outputs[0]!);
   }),
-  Tile: defineLowering<TileAttributes>(({ inputs, outputs, attributes }, context) => {
-    const [x, y] = [inputs[0]!, outputs[0]!];
-    const dims = x.dims.flatMap((dim, i) => [attributes.multiples[i]!, dim]);
+  Tile: defineLowering<TileAttributes>((step, context) => {
+    const [x, y] = [step.inputs[0]!, step.outputs[0]!];
+    const multiples = multiplesOf(step);
+    const dims = x.dims.flatMap((dim, i) => [multiples[i]!, dim]);
     return gather(context, y, dims, { operand: x, strides: strides(x.dims).flatMap((stride) => [0, stride]) });
   }),
   BroadcastTo: ({ inputs, outputs }, context) => {
@@ -85,10 +104,9 @@ export const movementLowerings: Lowerings = {
     const [n, h, w, c] = x.dims as [number, number, number, number];
     return permute(context, x, [n, h / b, b, w / b, b, c], [0, 1, 3, 2, 4, 5], outputs[0]!);
   }),
-  DepthToSpace: defineLowering<BlockAttributes>(({ inputs, outputs, attributes }, context) => {
-    const [x, b] = [inputs[0]!, attributes.block];
-    const [n, h, w, c] = x.dims as [number, number, number, number];
-    return permute(context, x, [n, h, w, b, b, c / (b * b)], [0, 1, 3, 2, 4, 5], outputs[0]!);
+  DepthToSpace: defineLowering<DepthToSpaceAttributes>(({ inputs, outputs, attributes }, context) => {
+    const { dims, perm } = depthToSpaceMove(inputs[0]!.dims, attributes);
+    return permute(context, inputs[0]!, dims, perm, outputs[0]!);
   }),
   Gather: defineLowering<GatherAttributes>(lowerGather),
 };

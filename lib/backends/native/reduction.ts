@@ -10,7 +10,7 @@ import { type ReductionAttributes, reducedAxes } from '../../ops/reduction.js';
 import { expectOutputQuantization } from '../../ops/saturating-input.js';
 import { normalizeAxis, product } from '../../ops/shapes.js';
 import { realExponentials, type SoftmaxAttributes } from '../../ops/softmax.js';
-import { scaledDifferences } from '../../ops/softmax-input.js';
+import { rowLayout, scaledDifferences } from '../../ops/softmax-input.js';
 import { quantizedRanges } from '../../quant/qparams.js';
 import { fixedPointLimit, toFixedPoint } from '../../quant/requant.js';
 import { defineLowering, type LoweringContext, type Lowerings, type NativeStep, type StepOf } from './lowering.js';
@@ -137,12 +137,13 @@ function multiplierFields(
 function lowerSoftmax(step: StepOf<SoftmaxAttributes>, context: LoweringContext): readonly NativeStep[] | undefined {
   const { attributes, numerics } = step;
   const [input, output] = [step.inputs[0]!, step.outputs[0]!];
-  const depth = input.dims.at(-1)!;
+  const { outer, length: depth, inner } = rowLayout(step);
   const isByte = input.type === 'int8' || input.type === 'uint8';
-  if (!isByte || depth > maxSoftmaxDepth || !isQuantizedAsWhole(input) || !isQuantizedAsWhole(output)) return undefined;
+  if (!isByte || inner !== 1 || depth > maxSoftmaxDepth || !isQuantizedAsWhole(input) || !isQuantizedAsWhole(output))
+    return undefined;
   const fields = {
     ...places(step, context),
-    rows: product(input.dims) / depth,
+    rows: outer,
     depth,
     type: typeCodes[output.type]!,
     xSigned: Number(input.type === 'int8'),
@@ -175,7 +176,7 @@ function isQuantizedAsWhole(operand: Operand): operand is WithQParams {
 function lowerArg(step: StepOf<ArgMaxAttributes>, context: LoweringContext, isMax: boolean): readonly NativeStep[] | undefined {
   const { dims, type } = step.inputs[0]!;
   const code = typeCodes[type] ?? (type === 'bool' ? typeCodes.uint8 : undefined);
-  if (code === undefined) return undefined;
+  if (code === undefined || step.attributes.selectLast) return undefined;
   const axis = normalizeAxis(step, step.attributes.axis, dims.length);
   const fields = {
     ...places(step, context),

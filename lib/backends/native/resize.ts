@@ -1,14 +1,18 @@
-/** ResizeBilinear and ResizeNearest: native/ops/resize_{bilinear,nearest}.cc. */
+/** Resize, ResizeBilinear and ResizeNearest: native/ops/resize_{bilinear,nearest}.cc. */
 import type { ResizeAttributes } from '../../ops/resize.js';
 import { floatTaps, integerTaps, type Taps } from '../../ops/resize-bilinear.js';
 import { nearest } from '../../ops/resize-nearest.js';
+import { type ResizeNdAttributes, resizedAxes } from '../../ops/resize-plan.js';
+import { coordinatesOf, nearestElements, weightedTaps } from '../../ops/resize-taps.js';
+import { product } from '../../ops/shapes.js';
 import { bytesPerElement } from '../../plan/memory.js';
-import { defineLowering, type LoweringContext, type Lowerings, type StepOf } from './lowering.js';
+import { defineLowering, type LoweringContext, type Lowerings, type NativeStep, type StepOf } from './lowering.js';
 
 /** Of native/ops/resize_{bilinear,nearest}.cc. */
 const typeCodes: Readonly<Record<string, number>> = { int8: 0, uint8: 1, float32: 3 };
 
 export const resizeLowerings: Lowerings = {
+  Resize: defineLowering<ResizeNdAttributes>(lowerResize),
   ResizeNearest: defineLowering<ResizeAttributes>((step, context) => {
     const { attributes, inputs } = step;
     const [, height, width] = inputs[0]!.dims as [number, number, number, number];
@@ -41,6 +45,49 @@ export const resizeLowerings: Lowerings = {
     return [{ kind: 'resize-bilinear', fields: { ...shapeFields(step, context), type: code, ...fields } }];
   }),
 };
+
+/** Images of which two dimensions in a row change, to the nearest element or between two. */
+function lowerResize(step: StepOf<ResizeNdAttributes>, context: LoweringContext): readonly NativeStep[] | undefined {
+  const { attributes, inputs, outputs } = step;
+  const [x, y] = [inputs[0]!, outputs[0]!];
+  const { mode, coordinates, antialias } = attributes;
+  const axes = resizedAxes(step);
+  const changed = axes.flatMap(({ from, to, scale }, axis) => (from !== to || scale !== 1 ? [axis] : []));
+  const first = Math.min(changed[0] ?? 0, x.dims.length - 2);
+  const isPlane = x.dims.length >= 2 && changed.every((axis) => axis === first || axis === first + 1);
+  if (!isPlane || coordinates === 'tf_crop_and_resize' || product(y.dims) === 0) return undefined;
+  const fields = {
+    x: context.place(x),
+    y: context.place(y),
+    batches: product(x.dims.slice(0, first)),
+    height: x.dims[first]!,
+    width: x.dims[first + 1]!,
+    channels: product(x.dims.slice(first + 2)),
+    outHeight: y.dims[first]!,
+    outWidth: y.dims[first + 1]!,
+  };
+  const places = [first, first + 1].map((axis) => coordinatesOf(coordinates, axes[axis]!, [0, 1]));
+  if (mode === 'nearest') {
+    const [rows, columns] = places.map((place, i) => nearestElements(place, axes[first + i]!, attributes.nearest));
+    return [
+      { kind: 'resize-nearest', fields: { ...fields, elementBytes: bytesPerElement[x.type], rows: rows!, columns: columns! } },
+    ];
+  }
+  if (mode !== 'linear' || antialias || x.type !== 'float32') return undefined;
+  const [rows, columns] = places.map((place, i) => weightedTaps(place, axes[first + i]!, attributes));
+  const every = <T extends Int32Array | Float64Array>(values: T, k: number) => values.filter((_, i) => i % 2 === k) as T;
+  const taps = {
+    rowLower: every(rows!.elements, 0),
+    rowUpper: every(rows!.elements, 1),
+    rowLowerWeight: Float32Array.from(every(rows!.weights, 0)),
+    rowUpperWeight: Float32Array.from(every(rows!.weights, 1)),
+    columnLower: every(columns!.elements, 0),
+    columnUpper: every(columns!.elements, 1),
+    columnLowerWeight: Float32Array.from(every(columns!.weights, 0)),
+    columnUpperWeight: Float32Array.from(every(columns!.weights, 1)),
+  };
+  return [{ kind: 'resize-bilinear', fields: { ...fields, type: typeCodes.float32!, ...taps } }];
+}
 
 function shapeFields({ inputs, outputs, attributes }: StepOf<ResizeAttributes>, context: LoweringContext) {
   const [batches, height, width, channels] = inputs[0]!.dims as [number, number, number, number];

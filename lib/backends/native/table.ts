@@ -12,11 +12,17 @@ import type { Lowering, LoweringContext, Lowerings, NativeStep, StepOf } from '.
 
 const unary = ['Abs', 'Cast', 'Dequantize', 'Elu', 'HardSwish', 'LeakyRelu', 'LogicalNot', 'Logistic', 'Quantize', 'Relu'];
 const moreUnary = ['Relu6', 'ReluN1To1', 'Tanh'];
+const functions =
+  'Acos Acosh Asin Asinh Atan Atanh BitwiseNot Ceil Celu Clip Cos Cosh Erf Exp Floor Gelu HardSigmoid Log Mish Neg Reciprocal ' +
+  'Round Rsqrt Selu Shrink Sign Sin Sinh Softplus Softsign Sqrt Square Swish Tan ThresholdedRelu';
 const binary = ['Add', 'Div', 'Equal', 'Greater', 'GreaterEqual', 'Less', 'LessEqual', 'LogicalAnd', 'LogicalOr', 'Maximum'];
 const moreBinary = ['Minimum', 'Mul', 'NotEqual', 'PRelu', 'SquaredDifference', 'Sub'];
 
 export const tableLowerings: Lowerings = Object.fromEntries(
-  [...unary, ...moreUnary, ...binary, ...moreBinary].map((name) => [name, lowerTable satisfies Lowering]),
+  [...unary, ...moreUnary, ...functions.split(' '), ...binary, ...moreBinary].map((name) => [
+    name,
+    lowerTable satisfies Lowering,
+  ]),
 );
 
 /** All 256 values of an 8-bit type, in the order of their bytes. */

@@ -1,44 +1,51 @@
 /** ONNX Runtime in a process of its own; see onnxruntime.ts. */
 import { createRequire } from 'node:module';
 import { setTimeout } from 'node:timers/promises';
-import { makeOperands, newOutput } from '../operands.js';
+import type { TypedArray } from '../../typed-array.js';
 import { asyncTimerOf, calibrate, type TimeCalls, timeBatch } from '../timing.js';
-import type { PeerAnswer, PeerOutput, PeerRequest, PeerSetup } from './messages.js';
-import { multiplicationModel } from './onnx-model.js';
+import type { PeerAnswer, PeerRequest, PeerSetup, PeerTensor, PeerTensors } from './messages.js';
 
 /** As much of onnxruntime-node as is used here; the package is optional, and so are its types. */
 interface OnnxRuntime {
   readonly env: { readonly versions: { readonly node?: string } };
-  readonly Tensor: new (type: string, data: unknown, dims: readonly number[]) => object;
+  readonly Tensor: new (type: string, data: unknown, dims: readonly number[]) => PeerTensor;
   readonly InferenceSession: {
-    create(model: Uint8Array, options: object): Promise<Session>;
+    create(model: string | Uint8Array, options: object): Promise<Session>;
   };
 }
 
 interface Session {
-  run(feeds: object, fetches?: object): Promise<Record<string, { readonly data: PeerOutput }>>;
+  run(feeds: PeerTensors, fetches?: PeerTensors): Promise<PeerTensors>;
 }
 
 let time: TimeCalls;
 let calls: number;
 
-async function setUp({ modulePath, workload, threads }: PeerSetup): Promise<PeerAnswer> {
+async function setUp({ modulePath, model, feeds: given, threads, isTimed }: PeerSetup): Promise<PeerAnswer> {
   const { InferenceSession, Tensor, env } = createRequire(import.meta.url)(modulePath) as OnnxRuntime;
-  const operands = makeOperands(workload);
-  const session = await InferenceSession.create(multiplicationModel(workload, operands), {
+  const session = await InferenceSession.create(model, {
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     logSeverityLevel: 3,
   });
-  const { m, k, n, a, out } = workload;
-  const feeds = { a: new Tensor(a, operands.a, [m, k]) };
-  const output = (await session.run(feeds)).y!.data;
+  const made = (tensors: PeerTensors, dataOf = ({ data }: PeerTensor) => data) =>
+    mapped(tensors, (tensor) => new Tensor(tensor.type, dataOf(tensor), tensor.dims));
+  const feeds = made(given);
+  // Its tensors have getters, which are not sent
+  const outputs = mapped(await session.run(feeds), ({ type, data, dims }) => ({ type, data, dims }));
+  const version = env.versions.node ?? 'unknown';
+  if (!isTimed) return { version, outputs };
 
   // A new output each time is the faster form for small ones, a tensor of the caller's that is written again for large ones.
-  const fetches = { y: new Tensor(out, newOutput(workload), [m, n]) };
-  await useFastest([() => session.run(feeds), () => session.run(feeds, fetches)]);
+  const isPlain = Object.values(outputs).every(({ type }) => type !== 'string');
+  const fetches = isPlain ? made(outputs, ({ data }) => (data as TypedArray).slice()) : undefined;
+  await useFastest([() => session.run(feeds), ...(fetches === undefined ? [] : [() => session.run(feeds, fetches)])]);
   await settle();
-  return { version: env.versions.node ?? 'unknown', output };
+  return { version, outputs };
+}
+
+function mapped(tensors: PeerTensors, map: (tensor: PeerTensor) => PeerTensor): PeerTensors {
+  return Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, map(tensor)]));
 }
 
 async function useFastest(forms: readonly (() => Promise<unknown>)[]): Promise<void> {

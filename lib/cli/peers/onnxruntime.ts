@@ -1,5 +1,5 @@
 /**
- * The same multiplication in onnxruntime-node.
+ * The same model in onnxruntime-node.
  *
  * It runs in a child process whose batches alternate with ours, and which answers only once it is idle again: in one process
  * its helper threads, which spin for tens of milliseconds after a run, would slow down our next batch, and not letting them
@@ -15,7 +15,7 @@ import { fileURLToPath } from 'node:url';
 import { CommandError, wrongUsage } from '../command-error.js';
 import type { Workload } from '../operands.js';
 import { onnxRuntimeProgram } from '../programs.js';
-import type { PeerAnswer, PeerOutput, PeerRequest } from './messages.js';
+import type { PeerAnswer, PeerRequest, PeerTensors, PeerWorkload } from './messages.js';
 
 /** The installed module: as the current folder sees it, else as this package does. Throws ERR_PEER if there is none. */
 export function findOnnxRuntime(): string {
@@ -43,21 +43,25 @@ export function checkOnnxRuntimeCan({ a, b, out }: Pick<Workload, 'a' | 'b' | 'o
 export class OnnxRuntimePeer {
   readonly name = 'onnxruntime';
   readonly version: string;
-  /** The product. */
-  readonly output: PeerOutput;
+  readonly outputs: PeerTensors;
   readonly #child: ChildProcess;
 
-  private constructor(child: ChildProcess, version: string, output: PeerOutput) {
+  private constructor(child: ChildProcess, version: string, outputs: PeerTensors) {
     this.#child = child;
     this.version = version;
-    this.output = output;
+    this.outputs = outputs;
   }
 
-  static async start(modulePath: string, workload: Workload, threads: number): Promise<OnnxRuntimePeer> {
+  /** Runs the model once, and where it `isTimed` warms up. Throws ERR_PEER with the peer's message where it cannot. */
+  static async start(
+    modulePath: string,
+    workload: PeerWorkload,
+    { threads, isTimed }: { readonly threads: number; readonly isTimed: boolean },
+  ): Promise<OnnxRuntimePeer> {
     const child = fork(onnxRuntimeProgram, { serialization: 'advanced', stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
     try {
-      const answer = await ask(child, { modulePath, workload, threads });
-      if ('output' in answer) return new OnnxRuntimePeer(child, answer.version, answer.output);
+      const answer = await ask(child, { modulePath, ...workload, threads, isTimed });
+      if ('outputs' in answer) return new OnnxRuntimePeer(child, answer.version, answer.outputs);
       throw failed('it answered out of turn');
     } catch (error) {
       child.kill();

@@ -1,6 +1,7 @@
 /** TensorFlow Lite files as graphs. */
 import { describe } from '../../errors.js';
 import type { Attributes, Graph, Node, State } from '../../graph/graph.js';
+import { uniqueNames } from '../../graph/unique-names.js';
 import { ops } from '../../ops/index.js';
 import type { Operand } from '../../ops/op.js';
 import { product } from '../../ops/shapes.js';
@@ -198,20 +199,6 @@ function zeros({ type, dims, qparams }: TfliteTensor): Tensor {
   const data = allocate(type, product(dims));
   if (data instanceof Int8Array && typeof qparams?.zeroPoint === 'number') data.fill(qparams.zeroPoint);
   return new Tensor<DataType>(type, data, dims);
-}
-
-/** `name`, `name#2`, `name#3`, ... */
-function uniqueNames(): (name: string) => string {
-  const last = new Map<string, number>();
-  return (name) => {
-    let k = last.get(name) ?? 0;
-    let unique = name;
-    // A number is skipped where the file gave that very name to another tensor: over all calls, at most once for each name.
-    while (last.has(unique)) unique = `${name}#${++k + 1}`;
-    last.set(name, k);
-    if (unique !== name) last.set(unique, 0);
-    return unique;
-  };
 }
 
 function readMetadata(model: Model): Readonly<Record<string, string>> {

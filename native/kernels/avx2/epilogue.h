@@ -16,13 +16,14 @@ namespace {
 
 // Each of the next four handles one vector of 8 columns, the ones from `n` on in the whole matrix.
 
-// f32(x) * scale, as the bits of a float.
+// f32(x) * scale + bias, as the bits of a float; -0 added to anything changes nothing.
 struct FloatScale {
-  __m256 scale;
+  __m256 scale, bias;
 
-  OCTENSOR_INLINE FloatScale(const Epilogue& e, size_t n) : scale(_mm256_loadu_ps(e.scale + n)) {}
+  OCTENSOR_INLINE FloatScale(const Epilogue& e, size_t n)
+      : scale(_mm256_loadu_ps(e.scale + n)), bias(e.bias != nullptr ? _mm256_loadu_ps(e.bias + n) : _mm256_set1_ps(-0.0f)) {}
   OCTENSOR_INLINE __m256i operator()(__m256i x) const {
-    return _mm256_castps_si256(_mm256_mul_ps(_mm256_cvtepi32_ps(x), scale));
+    return _mm256_castps_si256(_mm256_add_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(x), scale), bias));
   }
 };
 

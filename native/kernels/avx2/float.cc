@@ -7,6 +7,7 @@
 #include "kernels/float_depthwise.h"
 #include "kernels/float_elementwise.h"
 #include "kernels/float_gemm.h"
+#include "kernels/float_rows.h"
 
 namespace octensor {
 namespace {
@@ -42,6 +43,14 @@ struct Avx2 {
   static OCTENSOR_INLINE Type RoundHalfEven(Type x) {
     return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
   }
+  // 2^n, n from -126 to 127.
+  static OCTENSOR_INLINE Type PowerOfTwo(__m256i n) {
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(n, _mm256_set1_epi32(127)), 23));
+  }
+  static OCTENSOR_INLINE Type Scale(Type x, Type n) {
+    const __m256i all = _mm256_cvtps_epi32(n), half = _mm256_srai_epi32(all, 1);
+    return _mm256_mul_ps(_mm256_mul_ps(x, PowerOfTwo(half)), PowerOfTwo(_mm256_sub_epi32(all, half)));
+  }
   static OCTENSOR_INLINE Type Select(Type x, Type y, Type a, Type b) {
     return _mm256_blendv_ps(b, a, _mm256_cmp_ps(x, y, _CMP_GT_OQ));
   }
@@ -61,7 +70,19 @@ void Gemm(const FloatTile& tile) {
 }  // namespace
 
 extern const FloatKernels kFloat_6x16_avx2;
-const FloatKernels kFloat_6x16_avx2 = {"octensor_f32_6x16__avx2", Isa::kAvx2,  kMr,         16, 8, Gemm,
-                                       Depthwise<Avx2>,           Unary<Avx2>, Binary<Avx2>};
+const FloatKernels kFloat_6x16_avx2 = {"octensor_f32_6x16__avx2",
+                                       Isa::kAvx2,
+                                       kMr,
+                                       16,
+                                       8,
+                                       Gemm,
+                                       Depthwise<Avx2>,
+                                       Unary<Avx2>,
+                                       Binary<Avx2>,
+                                       Range<Avx2>,
+                                       Sum<Avx2>,
+                                       Squares<Avx2>,
+                                       ExpSum<Avx2>,
+                                       Normalize<Avx2>};
 
 }  // namespace octensor

@@ -191,16 +191,20 @@ OCTENSOR_INLINE void StoreQuantized(__m512i (&acc)[MR][NV], const GemmTile& tile
   }
 }
 
-// Int32 sums as they are, or times a float scale.
+// Int32 sums as they are, or times a float scale and plus a bias; -0 added to anything changes nothing.
 template <int MR, int NV, bool kFloat>
 OCTENSOR_INLINE void StoreWide(const __m512i (&acc)[MR][NV], const GemmTile& tile, uint8_t* c, size_t j, size_t columns) {
   c += j * sizeof(int32_t);
   OCTENSOR_UNROLL for (int v = 0; v < NV; ++v) {
     const size_t left = columns > size_t{16} * v ? columns - 16 * v : 0;
     const __mmask16 mask = left >= 16 ? 0xffff : static_cast<__mmask16>((1u << left) - 1);
-    const __m512 scale = kFloat ? _mm512_load_ps(tile.epilogue->scale + tile.n0 + j + 16 * v) : _mm512_setzero_ps();
+    const size_t n = tile.n0 + j + 16 * v;
+    const float* biases = tile.epilogue->bias;
+    const __m512 scale = kFloat ? _mm512_load_ps(tile.epilogue->scale + n) : _mm512_setzero_ps();
+    const __m512 bias = kFloat && biases != nullptr ? _mm512_load_ps(biases + n) : _mm512_set1_ps(-0.0f);
     OCTENSOR_UNROLL for (int i = 0; i < MR; ++i) {
-      const __m512i x = kFloat ? _mm512_castps_si512(_mm512_mul_ps(_mm512_cvtepi32_ps(acc[i][v]), scale)) : acc[i][v];
+      const __m512i x =
+          kFloat ? _mm512_castps_si512(_mm512_add_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(acc[i][v]), scale), bias)) : acc[i][v];
       _mm512_mask_storeu_epi32(c + i * tile.c_stride_bytes + 64 * v, mask, x);
     }
   }

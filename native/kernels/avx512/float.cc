@@ -7,6 +7,7 @@
 #include "kernels/float_depthwise.h"
 #include "kernels/float_elementwise.h"
 #include "kernels/float_gemm.h"
+#include "kernels/float_rows.h"
 
 namespace octensor {
 namespace {
@@ -37,6 +38,7 @@ struct Avx512 {
   static OCTENSOR_INLINE Type RoundHalfEven(Type x) {
     return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
   }
+  static OCTENSOR_INLINE Type Scale(Type x, Type n) { return _mm512_scalef_ps(x, n); }
   static OCTENSOR_INLINE Type Select(Type x, Type y, Type a, Type b) {
     return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(x, y, _CMP_GT_OQ), b, a);
   }
@@ -58,7 +60,19 @@ void Gemm(const FloatTile& tile) {
 }  // namespace
 
 extern const FloatKernels kFloat_14x32_avx512;
-const FloatKernels kFloat_14x32_avx512 = {
-    "octensor_f32_14x32__avx512", Isa::kAvx512, kMr, 32, 16, Gemm, Depthwise<Avx512>, Unary<Avx512>, Binary<Avx512>};
+const FloatKernels kFloat_14x32_avx512 = {"octensor_f32_14x32__avx512",
+                                          Isa::kAvx512,
+                                          kMr,
+                                          32,
+                                          16,
+                                          Gemm,
+                                          Depthwise<Avx512>,
+                                          Unary<Avx512>,
+                                          Binary<Avx512>,
+                                          Range<Avx512>,
+                                          Sum<Avx512>,
+                                          Squares<Avx512>,
+                                          ExpSum<Avx512>,
+                                          Normalize<Avx512>};
 
 }  // namespace octensor

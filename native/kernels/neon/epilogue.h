@@ -94,9 +94,13 @@ OCTENSOR_INLINE void StoreRows(const int32x4_t (&acc)[kRows][2], const Epilogue&
     }
   } else if (e.kind == OutputKind::kFloat32) {
     const float32x4_t scale0 = vld1q_f32(e.scale + column), scale1 = vld1q_f32(e.scale + column + 4);
+    // -0 added to anything changes nothing.
+    const float32x4_t none = vdupq_n_f32(-0.0f);
+    const float32x4_t bias0 = e.bias != nullptr ? vld1q_f32(e.bias + column) : none;
+    const float32x4_t bias1 = e.bias != nullptr ? vld1q_f32(e.bias + column + 4) : none;
     OCTENSOR_UNROLL for (int i = 0; i < kRows; ++i) {
-      vst1q_u8(c + i * stride, vreinterpretq_u8_f32(vmulq_f32(vcvtq_f32_s32(acc[i][0]), scale0)));
-      vst1q_u8(c + i * stride + 16, vreinterpretq_u8_f32(vmulq_f32(vcvtq_f32_s32(acc[i][1]), scale1)));
+      vst1q_u8(c + i * stride, vreinterpretq_u8_f32(vaddq_f32(vmulq_f32(vcvtq_f32_s32(acc[i][0]), scale0), bias0)));
+      vst1q_u8(c + i * stride + 16, vreinterpretq_u8_f32(vaddq_f32(vmulq_f32(vcvtq_f32_s32(acc[i][1]), scale1), bias1)));
     }
   } else if (e.numerics == Numerics::kOnnx) {
     StoreQuantized<kRows>(acc, OnnxRequantizer(e, column), e, c, stride);

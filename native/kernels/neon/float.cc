@@ -7,6 +7,7 @@
 #include "kernels/float_depthwise.h"
 #include "kernels/float_elementwise.h"
 #include "kernels/float_gemm.h"
+#include "kernels/float_rows.h"
 
 namespace octensor {
 namespace {
@@ -41,6 +42,14 @@ struct Neon {
   static OCTENSOR_INLINE Type Floor(Type x) { return vrndmq_f32(x); }
   static OCTENSOR_INLINE Type Ceil(Type x) { return vrndpq_f32(x); }
   static OCTENSOR_INLINE Type RoundHalfEven(Type x) { return vrndnq_f32(x); }
+  // 2^n, n from -126 to 127.
+  static OCTENSOR_INLINE Type PowerOfTwo(int32x4_t n) {
+    return vreinterpretq_f32_s32(vshlq_n_s32(vaddq_s32(n, vdupq_n_s32(127)), 23));
+  }
+  static OCTENSOR_INLINE Type Scale(Type x, Type n) {
+    const int32x4_t all = vcvtq_s32_f32(n), half = vshrq_n_s32(all, 1);
+    return vmulq_f32(vmulq_f32(x, PowerOfTwo(half)), PowerOfTwo(vsubq_s32(all, half)));
+  }
   static OCTENSOR_INLINE Type Select(Type x, Type y, Type a, Type b) { return vbslq_f32(vcgtq_f32(x, y), a, b); }
   static OCTENSOR_INLINE Type SelectAtLeast(Type x, Type y, Type a, Type b) { return vbslq_f32(vcgeq_f32(x, y), a, b); }
 
@@ -74,7 +83,19 @@ void Gemm(const FloatTile& tile) {
 }  // namespace
 
 extern const FloatKernels kFloat_8x8_neon;
-const FloatKernels kFloat_8x8_neon = {"octensor_f32_8x8__neon", Isa::kNeon,  kMr,         8, 4, Gemm,
-                                      Depthwise<Neon>,          Unary<Neon>, Binary<Neon>};
+const FloatKernels kFloat_8x8_neon = {"octensor_f32_8x8__neon",
+                                      Isa::kNeon,
+                                      kMr,
+                                      8,
+                                      4,
+                                      Gemm,
+                                      Depthwise<Neon>,
+                                      Unary<Neon>,
+                                      Binary<Neon>,
+                                      Range<Neon>,
+                                      Sum<Neon>,
+                                      Squares<Neon>,
+                                      ExpSum<Neon>,
+                                      Normalize<Neon>};
 
 }  // namespace octensor

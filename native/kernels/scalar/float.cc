@@ -3,10 +3,12 @@
 #include "kernels/float.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "kernels/float_depthwise.h"
 #include "kernels/float_elementwise.h"
 #include "kernels/float_gemm.h"
+#include "kernels/float_rows.h"
 
 namespace octensor {
 namespace {
@@ -70,6 +72,20 @@ struct Scalar {
   static OCTENSOR_INLINE Type RoundHalfEven(Type x) {
     return Each([&](int i) { return nearbyintf(x.lane[i]); });
   }
+  // 2^n, n from -126 to 127.
+  static OCTENSOR_INLINE float PowerOfTwo(int32_t n) {
+    const uint32_t bits = static_cast<uint32_t>(n + 127) << 23;
+    float power;
+    memcpy(&power, &bits, sizeof(power));
+    return power;
+  }
+  static OCTENSOR_INLINE Type Scale(Type x, Type n) {
+    return Each([&](int i) {
+      // No integer is made of a NaN.
+      const auto all = static_cast<int32_t>(n.lane[i] == n.lane[i] ? n.lane[i] : 0.0f), half = all >> 1;
+      return x.lane[i] * PowerOfTwo(half) * PowerOfTwo(all - half);
+    });
+  }
   static OCTENSOR_INLINE Type Select(Type x, Type y, Type a, Type b) {
     return Each([&](int i) { return x.lane[i] > y.lane[i] ? a.lane[i] : b.lane[i]; });
   }
@@ -88,7 +104,19 @@ void Gemm(const FloatTile& tile) {
 }  // namespace
 
 extern const FloatKernels kFloat_4x8_scalar;
-const FloatKernels kFloat_4x8_scalar = {"octensor_f32_4x8__scalar", Isa::kScalar,  kMr,           8, 4, Gemm,
-                                        Depthwise<Scalar>,          Unary<Scalar>, Binary<Scalar>};
+const FloatKernels kFloat_4x8_scalar = {"octensor_f32_4x8__scalar",
+                                        Isa::kScalar,
+                                        kMr,
+                                        8,
+                                        4,
+                                        Gemm,
+                                        Depthwise<Scalar>,
+                                        Unary<Scalar>,
+                                        Binary<Scalar>,
+                                        Range<Scalar>,
+                                        Sum<Scalar>,
+                                        Squares<Scalar>,
+                                        ExpSum<Scalar>,
+                                        Normalize<Scalar>};
 
 }  // namespace octensor

@@ -19,7 +19,8 @@ void Store(uint32_t sum, const GemmTile& tile, size_t i, size_t j) {
   if (e.kind == OutputKind::kInt32) {
     reinterpret_cast<int32_t*>(row)[j] = x;
   } else if (e.kind == OutputKind::kFloat32) {
-    reinterpret_cast<float*>(row)[j] = static_cast<float>(x) * e.scale[n];
+    const float y = static_cast<float>(x) * e.scale[n];
+    reinterpret_cast<float*>(row)[j] = e.bias != nullptr ? y + e.bias[n] : y;
   } else {
     const int32_t y = e.numerics == Numerics::kOnnx     ? RequantizeOnnx(x, e.scale[n])
                       : e.numerics == Numerics::kTflite ? RequantizeTflite(x, {e.multiplier[n], e.exponent[n]})

@@ -1,0 +1,116 @@
+/** Which float operators have an integer form, and what it takes; and which do not care what the elements are that they move. */
+import type { Node, Value } from '../graph/graph.js';
+import type { QParams } from '../quant/qparams.js';
+import type { Tensor } from '../tensor.js';
+import type { Activation } from './output-stage.js';
+
+export interface IntegerForm {
+  /** The input that is a constant and may be quantized per channel, along `axis`. */
+  readonly weights?: { readonly input: number; readonly axis: number };
+  /** The input that is int32 at the scale of the products. */
+  readonly bias?: number;
+  /** Whether it clamps to an `activation`. */
+  readonly clamps?: true;
+  /** Whether its result has the same parameters as its input. */
+  readonly keepsParameters?: true;
+}
+
+const elementwise: IntegerForm = {};
+const arithmetic: IntegerForm = { clamps: true };
+
+export const integerForms: Readonly<Record<string, IntegerForm | undefined>> = {
+  Conv2D: { weights: { input: 1, axis: 0 }, bias: 2, clamps: true },
+  DepthwiseConv2D: { weights: { input: 1, axis: 3 }, bias: 2, clamps: true },
+  FullyConnected: { weights: { input: 1, axis: 0 }, bias: 2, clamps: true },
+  MatMul: { weights: { input: 1, axis: 1 } },
+  Add: arithmetic,
+  Sub: arithmetic,
+  Mul: arithmetic,
+  Concat: elementwise,
+  AveragePool2D: { clamps: true, keepsParameters: true },
+  Mean: elementwise,
+  Relu: elementwise,
+  Relu6: elementwise,
+  LeakyRelu: elementwise,
+  HardSwish: elementwise,
+  Logistic: elementwise,
+  Tanh: elementwise,
+  Softmax: elementwise,
+};
+
+/** Operators that are nothing but the clamp of an activation. */
+export const clamps: Readonly<Record<string, Activation>> = { Relu: 'relu', Relu6: 'relu6', ReluN1To1: 'relu-n1-to-1' };
+
+const movements: ReadonlySet<string> = new Set(
+  (
+    'Reshape Flatten Squeeze Unsqueeze ExpandDims Transpose Slice SliceAxes StridedSlice Split Unpack Gather GatherElements GatherNd ' +
+    'DepthToSpace SpaceToDepth Tile BroadcastTo Expand ReverseAxes Identity Concat'
+  ).split(' '),
+);
+
+/** Whether each element of the outputs is one of input 0 (of Concat: of any input), and would be, were they other ones. */
+export function movesElements({ op, attributes }: Node): boolean {
+  if (op === 'MaxPool2D') return (attributes.activation ?? 'none') === 'none'; // the scale is positive: the largest stays the largest
+  if (op === 'Resize') return attributes.mode === 'nearest' && attributes.antialias !== true;
+  return movements.has(op);
+}
+
+/** What a node would read and write in integers. */
+export interface FusedInputs {
+  readonly node: Node;
+  readonly inputs: readonly (Value | undefined)[];
+  readonly constants: readonly (Tensor | undefined)[];
+  readonly output: Value | undefined;
+  /** The first input that no Dequantize gives. */
+  readonly missing: string | undefined;
+}
+
+/** Why a node stays float; undefined where nothing is against integers. */
+export function whyNot(form: IntegerForm, { inputs, constants, output, missing }: FusedInputs): string | undefined {
+  if (missing !== undefined) return `its input ${missing} is not quantized`;
+  if (output === undefined) return 'nothing quantizes its result';
+  for (const [i, input] of inputs.entries()) {
+    if (input === undefined || i === form.bias) continue;
+    const { dtype, axis, scale } = input.qparams!;
+    const isWeights = i === form.weights?.input;
+    if (dtype !== 'int8' && dtype !== 'uint8') return `its input ${input.name} is ${dtype}`;
+    if (axis === undefined ? typeof scale !== 'number' : !isWeights || axis !== form.weights?.axis) {
+      return `its input ${input.name} is quantized along axis ${axis}`;
+    }
+  }
+  const first = inputs[0]!.qparams!;
+  const { qparams } = output;
+  if (qparams?.axis !== undefined || (qparams?.dtype !== 'int8' && qparams?.dtype !== 'uint8')) {
+    return `its result is quantized as ${qparams?.dtype}${qparams?.axis === undefined ? '' : ' per channel'}`;
+  }
+  const others = form.weights === undefined ? inputs : inputs.slice(0, 1);
+  const types = new Set([...others.map((input) => input!.qparams!.dtype), qparams.dtype]);
+  if (types.size > 1) return `it would have ${[...types].join(' and ')} in one operator`;
+  if (form.keepsParameters && (first.scale !== qparams.scale || first.zeroPoint !== qparams.zeroPoint)) {
+    return 'its result has another scale than its input';
+  }
+  const bias = form.bias === undefined ? undefined : inputs[form.bias];
+  if (bias === undefined) return undefined;
+  if (constants[form.bias!] === undefined) return `its bias ${bias.name} is not constant`;
+  return isProductScale(bias.qparams!, first, inputs[form.weights!.input]!.qparams!)
+    ? undefined
+    : `its bias ${bias.name} is not int32 at the scale of the products`;
+}
+
+/** Files round the product to float32, some after other roundings. */
+const tolerance = 1e-4;
+
+function isProductScale(bias: QParams, x: QParams, weights: QParams): boolean {
+  if (bias.dtype !== 'int32') return false;
+  const at = (value: number | ArrayLike<number>, i: number) =>
+    typeof value === 'number' ? value : value[Math.min(i, value.length - 1)]!;
+  const count = typeof weights.scale === 'number' ? 1 : weights.scale.length;
+  const own = typeof bias.scale === 'number' ? 1 : bias.scale.length;
+  if (own !== 1 && own !== count && count !== 1) return false;
+  for (let i = 0; i < Math.max(count, own); i++) {
+    if (at(bias.zeroPoint, i) !== 0) return false;
+    const product = (x.scale as number) * at(weights.scale, i);
+    if (Math.abs(at(bias.scale, i) - product) > tolerance * product) return false;
+  }
+  return true;
+}

@@ -1,0 +1,89 @@
+/**
+ * A float graph with quantization spelled out: each value that is quantized goes through a Quantize and a Dequantize, weights and
+ * biases are integers behind a Dequantize. Which of that becomes integer arithmetic is what fusing makes of it, here as in files.
+ */
+import type { Graph, Node, Value } from '../graph/graph.js';
+import { uniqueNames } from '../graph/unique-names.js';
+import { type DataType, Tensor, type TensorData } from '../tensor.js';
+import type { Placement } from './place.js';
+import type { QParams } from './qparams.js';
+import type { QuantizedWeights } from './weights.js';
+
+/** Integers for constants of targets: their weights, and given those and what their input is quantized as, their bias. */
+export interface ConstantQuantizer {
+  weights(name: string, axis: number): QuantizedWeights;
+  bias(name: string, x: QParams, weights: QParams): QuantizedWeights;
+}
+
+export function insertQuantizers(
+  graph: Graph,
+  { targets, quantized, groupOf }: Placement,
+  parameters: ReadonlyMap<string, QParams>,
+  constantsOf: ConstantQuantizer,
+): Graph {
+  const nodes: Node[] = [];
+  const values = new Map<string, Value>(graph.values);
+  const constants = new Map(graph.constants);
+  const fresh = uniqueNames([...graph.values.keys(), ...graph.nodes.flatMap(({ name, outputs }) => [name, ...outputs])]);
+  const renamed = new Map<string, string>();
+  const isOutput = new Set(graph.outputs);
+  const byGroup = new Map([...parameters].map(([name, qparams]) => [groupOf(name), qparams]));
+
+  /** Adds what quantizes `source`; what is then read is `target`. */
+  const quantize = (source: string, target: string, qparams: QParams): void => {
+    const integers = fresh(`${target}/quantized`);
+    values.set(integers, { name: integers, type: qparams.dtype, ...dimsOf(values, target), qparams });
+    const quantizer = { name: fresh(`${target}/Quantize`), op: 'Quantize', attributes: { to: qparams.dtype } };
+    nodes.push({ ...quantizer, inputs: [source], outputs: [integers] });
+    nodes.push({ name: fresh(`${target}/Dequantize`), op: 'Dequantize', attributes: {}, inputs: [integers], outputs: [target] });
+  };
+  const constant = (name: string, { data, qparams }: QuantizedWeights, dims: readonly number[]): string => {
+    const integers = fresh(`${name}/quantized`);
+    const real = fresh(`${name}/dequantized`);
+    constants.set(integers, new Tensor<DataType>(qparams.dtype, data as TensorData<DataType>, dims));
+    values.set(integers, { name: integers, type: qparams.dtype, dims, qparams });
+    values.set(real, { name: real, type: 'float32', dims });
+    nodes.push({ name: fresh(`${name}/Dequantize`), op: 'Dequantize', attributes: {}, inputs: [integers], outputs: [real] });
+    return real;
+  };
+
+  for (const name of quantized) {
+    const isGiven = graph.inputs.includes(name) || graph.constants.has(name);
+    if (!isGiven) continue;
+    const target = fresh(`${name}/dequantized`);
+    quantize(name, target, parameters.get(name)!);
+    renamed.set(name, target);
+  }
+  const byNode = new Map(targets.map((target) => [target.node, target]));
+  for (const node of graph.nodes) {
+    const target = byNode.get(node);
+    const inputs = node.inputs.map((name) => renamed.get(name) ?? name);
+    if (target?.weights !== undefined) {
+      const { form, weights, bias } = target;
+      const { input, axis } = form.weights!;
+      const integers = constantsOf.weights(weights, axis);
+      inputs[input] = constant(weights, integers, graph.constants.get(weights)!.dims);
+      const x = byGroup.get(groupOf(target.inputs[0]!));
+      if (bias !== undefined && x !== undefined) {
+        inputs[form.bias!] = constant(bias, constantsOf.bias(bias, x, integers.qparams), graph.constants.get(bias)!.dims);
+      }
+    }
+    const outputs = node.outputs.map((name) => {
+      if (!quantized.has(name)) return name;
+      // What reads the value reads what the integers mean; an output of the graph keeps its name for that
+      const raw = isOutput.has(name) ? fresh(`${name}/float`) : name;
+      if (raw === name) renamed.set(name, fresh(`${name}/dequantized`));
+      return raw;
+    });
+    nodes.push({ ...node, inputs, outputs });
+    for (const [i, name] of node.outputs.entries()) {
+      if (quantized.has(name)) quantize(outputs[i]!, isOutput.has(name) ? name : renamed.get(name)!, parameters.get(name)!);
+    }
+  }
+  return { ...graph, nodes, values, constants };
+}
+
+function dimsOf(values: ReadonlyMap<string, Value>, name: string): Pick<Value, 'dims'> | undefined {
+  const dims = values.get(name)?.dims;
+  return dims === undefined ? undefined : { dims };
+}

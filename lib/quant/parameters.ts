@@ -1,0 +1,42 @@
+/** Scales and zero points of activations, from their ranges. */
+import { chooseAffine, chooseSymmetric, type QParams } from './qparams.js';
+import type { Range } from './observers.js';
+import type { Placement } from './place.js';
+import type { Scheme } from './schemes.js';
+
+/** What a result is whatever was seen, where the scheme says so: probabilities in 256 steps, tanh in 128 on either side. */
+const fixedRanges: Readonly<Record<string, Readonly<Record<'int8' | 'uint8', QParams>>>> = {
+  Softmax: { int8: fixed('int8', 1 / 256, -128), uint8: fixed('uint8', 1 / 256, 0) },
+  Logistic: { int8: fixed('int8', 1 / 256, -128), uint8: fixed('uint8', 1 / 256, 0) },
+  Tanh: { int8: fixed('int8', 1 / 128, 0), uint8: fixed('uint8', 1 / 128, 128) },
+};
+
+function fixed(dtype: 'int8' | 'uint8', scale: number, zeroPoint: number): QParams {
+  return { dtype, scale, zeroPoint };
+}
+
+/** Of each quantized value. Values of one group have one range, which holds those of all of them. */
+export function activationParameters(
+  { targets, quantized, groupOf }: Placement,
+  ranges: ReadonlyMap<string, Range>,
+  { activations, fixedOutputs }: Scheme,
+): ReadonlyMap<string, QParams> {
+  const byGroup = new Map<string, Range>();
+  for (const name of quantized) {
+    const { min, max } = ranges.get(name)!;
+    const group = groupOf(name);
+    const known = byGroup.get(group);
+    byGroup.set(group, known === undefined ? { min, max } : { min: Math.min(known.min, min), max: Math.max(known.max, max) });
+  }
+  const fixedGroups = new Map<string, QParams>();
+  for (const { node, output } of fixedOutputs ? targets : []) {
+    const known = fixedRanges[node.op]?.[activations.dtype];
+    if (known !== undefined) fixedGroups.set(groupOf(output), known);
+  }
+  return new Map([...quantized].map((name) => [name, fixedGroups.get(groupOf(name)) ?? parametersOf(byGroup.get(groupOf(name))!, activations)]));
+}
+
+export function parametersOf({ min, max }: Range, { dtype, symmetric }: Scheme['activations']): QParams {
+  if (!symmetric) return chooseAffine(min, max, dtype);
+  return chooseSymmetric(Math.max(Math.abs(min), Math.abs(max)), dtype);
+}

@@ -1,0 +1,134 @@
+/** Where quantization happens in a float graph: which nodes are computed in integers, and which values share their parameters. */
+import type { Graph, Node } from '../graph/graph.js';
+import { clamps, type IntegerForm, integerForms, movesElements } from '../ops/integer-forms.js';
+
+/** A node that is to be computed in integers. */
+export interface Target {
+  readonly node: Node;
+  readonly form: IntegerForm;
+  /** What it reads, weights and bias apart. */
+  readonly inputs: readonly string[];
+  /** What is quantized of its result: that of the clamp behind it, if nothing else reads its own. */
+  readonly output: string;
+  readonly weights?: string;
+  readonly bias?: string;
+}
+
+export interface Placement {
+  readonly targets: readonly Target[];
+  /** Values that a Quantize and a Dequantize stand behind. */
+  readonly quantized: ReadonlySet<string>;
+  /** Of each value that is quantized or moved, the value whose parameters it has. */
+  readonly groupOf: (name: string) => string;
+  /** Of each node that stays float, why. */
+  readonly left: readonly { readonly node: string; readonly op: string; readonly reason: string }[];
+}
+
+export type Excluded = readonly (string | RegExp)[];
+
+export function placeQuantizers(graph: Graph, excluded: Excluded): Placement {
+  const producers = new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
+  const readers = new Map<string, Node[]>();
+  for (const node of graph.nodes) for (const name of node.inputs) readers.set(name, [...(readers.get(name) ?? []), node]);
+  const kept = new Set(graph.outputs);
+  const left: { node: string; op: string; reason: string }[] = [];
+  const targets: Target[] = [];
+  const isFloat = (name: string) => (graph.constants.get(name)?.type ?? graph.values.get(name)?.type ?? 'float32') === 'float32';
+
+  for (const node of graph.nodes) {
+    const form = integerForms[node.op];
+    if (form === undefined) continue;
+    const reason = whyFloat(graph, node, form, excluded, isFloat);
+    if (reason !== undefined) {
+      left.push({ node: node.name, op: node.op, reason });
+      continue;
+    }
+    const apart = [form.weights?.input, form.bias];
+    const bias = form.bias === undefined ? '' : (node.inputs[form.bias] ?? '');
+    targets.push({
+      node,
+      form,
+      inputs: node.inputs.filter((name, i) => name !== '' && !apart.includes(i)),
+      output: outputOf(node, form),
+      ...(form.weights !== undefined && isConstant(node.inputs[form.weights.input]!) && { weights: node.inputs[form.weights.input]! }),
+      ...(bias !== '' && { bias }),
+    });
+  }
+
+  const groups = new Groups();
+  for (const node of graph.nodes) {
+    if (!movesElements(node)) continue;
+    const data = node.op === 'Concat' ? [] : node.inputs.slice(0, 1);
+    for (const name of [...data, ...node.outputs]) if (isFloat(name)) groups.join(data[0] ?? name, name);
+  }
+  for (const { form, inputs, output } of targets) if (form.keepsParameters) groups.join(inputs[0]!, output);
+
+  const quantized = new Set<string>();
+  // What is moved is quantized before it is
+  const want = (name: string): void => {
+    const producer = producers.get(name);
+    const moved = producer !== undefined && producer.op !== 'Concat' && movesElements(producer) ? producer.inputs[0]! : undefined;
+    if (moved !== undefined && isFloat(moved)) want(moved);
+    else quantized.add(name);
+  };
+  for (const { inputs, output, weights, form, node } of targets) {
+    for (const name of inputs) want(name);
+    // Of two activations that are multiplied, neither is weights
+    if (form.weights !== undefined && weights === undefined) want(node.inputs[form.weights.input]!);
+    quantized.add(output);
+  }
+  return { targets, quantized, groupOf: (name) => groups.find(name), left };
+
+  function isConstant(name: string): boolean {
+    return graph.constants.has(name);
+  }
+
+  function outputOf(node: Node, form: IntegerForm): string {
+    const output = node.outputs[0]!;
+    const next = readers.get(output) ?? [];
+    const isClamped = form.clamps && next.length === 1 && clamps[next[0]!.op] !== undefined && !kept.has(output);
+    return isClamped ? next[0]!.outputs[0]! : output;
+  }
+}
+
+function whyFloat(
+  graph: Graph,
+  node: Node,
+  form: IntegerForm,
+  excluded: Excluded,
+  isFloat: (name: string) => boolean,
+): string | undefined {
+  const isExcluded = excluded.some((pattern) =>
+    typeof pattern === 'string' ? pattern === node.name || pattern === node.op : pattern.test(node.name),
+  );
+  if (isExcluded) return 'excluded';
+  const other = node.inputs.find((name) => name !== '' && !isFloat(name));
+  if (other !== undefined) return `its input ${other} is not float32`;
+  const bias = form.bias === undefined ? '' : (node.inputs[form.bias] ?? '');
+  if (bias !== '' && !graph.constants.has(bias)) return `its bias ${bias} is not constant`;
+  const inputs = node.inputs.filter((name, i) => name !== '' && i !== form.weights?.input && i !== form.bias);
+  if (inputs.every((name) => graph.constants.has(name))) return 'it is constant';
+  return undefined;
+}
+
+/** Values that have the same parameters, by union and find. */
+class Groups {
+  readonly #parents = new Map<string, string>();
+
+  find(name: string): string {
+    let root = name;
+    for (let parent = this.#parents.get(root); parent !== undefined; parent = this.#parents.get(root)) root = parent;
+    // Paths are short when they are found again
+    for (let each = name; each !== root; ) {
+      const parent = this.#parents.get(each)!;
+      this.#parents.set(each, root);
+      each = parent;
+    }
+    return root;
+  }
+
+  join(a: string, b: string): void {
+    const [first, second] = [this.find(a), this.find(b)];
+    if (first !== second) this.#parents.set(second, first);
+  }
+}

@@ -1,0 +1,135 @@
+/** Data for calibration: taken from the caller one batch at a time, seen by everything that wants to see it. */
+import { describe, invalid, OctensorError } from '../errors.js';
+import type { Graph } from '../graph/graph.js';
+import { InferenceSession } from '../session.js';
+import { throwIfAborted } from '../session/options.js';
+import type { Tensor } from '../tensor.js';
+import type { Batch, CheckedOptions } from './options.js';
+
+/** Of the batches that are kept for later rounds. */
+const maxKeptBytes = 2 ** 28;
+const maxKept = 64;
+
+/**
+ * The caller's batches can be gone through once. What needs a second look gets the first ones, as many as 256 MiB hold and no more
+ * than 64: memory does not grow with the data.
+ */
+export class Calibration {
+  readonly #source: AsyncIterator<Batch> | Iterator<Batch>;
+  readonly #options: CheckedOptions;
+  readonly #kept: Batch[] = [];
+  #keptBytes = 0;
+  #first: Batch | undefined;
+
+  private constructor(options: CheckedOptions) {
+    const data = options.calibration!;
+    this.#source = Symbol.asyncIterator in data ? data[Symbol.asyncIterator]() : data[Symbol.iterator]();
+    this.#options = options;
+  }
+
+  /** Takes the first batch, whose shapes the model is prepared for. ERR_OPTION where there is none. */
+  static async open(options: CheckedOptions): Promise<Calibration> {
+    const calibration = new Calibration(options);
+    const { done, value } = await calibration.#source.next();
+    if (done) throw new OctensorError('ERR_OPTION', 'calibration: expected at least one batch, got none');
+    calibration.#first = checkedBatch(value);
+    return calibration;
+  }
+
+  get first(): Batch {
+    return this.#first!;
+  }
+
+  /** The batches that were kept; after `observeAll`. */
+  get kept(): readonly Batch[] {
+    return this.#kept;
+  }
+
+  /** Runs all batches; `see` gets the values of each, in order. */
+  async observeAll(graph: Graph, names: readonly string[], see: (name: string, tensor: Tensor) => void): Promise<number> {
+    const observed = await Observed.create(graph, names, this.#options);
+    let count = 0;
+    try {
+      for (let batch: Batch | undefined = this.first; batch !== undefined; batch = await this.#next()) {
+        this.#keep(batch);
+        await observed.run(batch, see);
+        this.#options.onProgress?.({ phase: 'calibrate', done: ++count });
+      }
+    } finally {
+      await observed.release();
+    }
+    return count;
+  }
+
+  /** Runs the batches that were kept. */
+  async observeKept(phase: string, graph: Graph, names: readonly string[], see: (name: string, tensor: Tensor) => void): Promise<void> {
+    const observed = await Observed.create(graph, names, this.#options);
+    try {
+      for (const [i, batch] of this.#kept.entries()) {
+        await observed.run(batch, see);
+        this.#options.onProgress?.({ phase, done: i + 1, total: this.#kept.length });
+      }
+    } finally {
+      await observed.release();
+    }
+  }
+
+  async #next(): Promise<Batch | undefined> {
+    throwIfAborted(this.#options.signal, 'quantize');
+    const { done, value } = await this.#source.next();
+    return done ? undefined : checkedBatch(value);
+  }
+
+  #keep(batch: Batch): void {
+    const bytes = Object.values(batch).reduce((sum, { data }) => sum + ((data as Float32Array).byteLength ?? 0), 0);
+    if (this.#kept.length === maxKept || (this.#kept.length > 0 && this.#keptBytes + bytes > maxKeptBytes)) return;
+    this.#kept.push(batch);
+    this.#keptBytes += bytes;
+  }
+}
+
+function checkedBatch(batch: unknown): Batch {
+  if (typeof batch === 'object' && batch !== null) return batch as Batch;
+  throw invalid('ERR_OPTION', 'calibration', 'feeds: an object of tensors', batch);
+}
+
+/** A session whose outputs are the values to look at; inputs are looked at as they are fed. */
+class Observed {
+  readonly #session: InferenceSession;
+  readonly #graph: Graph;
+  readonly #names: readonly string[];
+  readonly #signal: AbortSignal | undefined;
+
+  private constructor(session: InferenceSession, graph: Graph, names: readonly string[], signal: AbortSignal | undefined) {
+    this.#session = session;
+    this.#graph = graph;
+    this.#names = names;
+    this.#signal = signal;
+  }
+
+  static async create(graph: Graph, names: readonly string[], { signal }: CheckedOptions): Promise<Observed> {
+    const computed = names.filter((name) => !graph.inputs.includes(name));
+    // What only the model's own outputs need is not computed
+    const outputs = computed.length === 0 ? graph.outputs : computed;
+    const session = await InferenceSession.create({ ...graph, outputs }, signal === undefined ? {} : { signal });
+    return new Observed(session, graph, names, signal);
+  }
+
+  async run(batch: Batch, see: (name: string, tensor: Tensor) => void): Promise<void> {
+    const results = await this.#session.run(batch, { ...(this.#signal !== undefined && { signal: this.#signal }) });
+    for (const name of this.#names) {
+      try {
+        see(name, results[name] ?? batch[name]!);
+      } catch (error) {
+        if (!(error instanceof OctensorError)) throw error;
+        const node = this.#graph.nodes.find(({ outputs }) => outputs.includes(name));
+        const where = node === undefined ? `input ${describe(name)}` : `node ${describe(node.name)} (${node.op}), ${describe(name)}`;
+        throw new OctensorError(error.code, `${where}: ${error.message}`, { ...(node && { node: node.name }), cause: error });
+      }
+    }
+  }
+
+  release(): Promise<void> {
+    return this.#session.release();
+  }
+}

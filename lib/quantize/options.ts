@@ -1,0 +1,64 @@
+/** What a caller may ask of `quantize`, checked. */
+import { invalid } from '../errors.js';
+import { type ActivationOptions, type Scheme, type SchemeName, schemeOf, type WeightOptions } from '../quant/schemes.js';
+import type { Tensor } from '../tensor.js';
+
+export type Batch = Readonly<Record<string, Tensor>>;
+
+export interface QuantizeProgress {
+  readonly phase: string;
+  readonly done: number;
+  readonly total?: number;
+}
+
+export interface QuantizeOptions {
+  /** Feeds of real data, taken one at a time. Not needed for the modes `weights` and `dynamic`. */
+  readonly calibration?: AsyncIterable<Batch> | Iterable<Batch>;
+  /** `static` by default: activations have fixed scales. `dynamic`: matrix products find theirs as they run. `weights`: nothing else. */
+  readonly mode?: 'static' | 'dynamic' | 'weights';
+  /** What `activations` and `weights` start from. */
+  readonly scheme?: SchemeName;
+  readonly activations?: ActivationOptions;
+  readonly weights?: WeightOptions;
+  readonly equalize?: boolean;
+  readonly biasCorrection?: boolean;
+  readonly adaround?: boolean;
+  /** α of SmoothQuant, from 0 to 1. */
+  readonly smooth?: number;
+  /** Nodes that stay float: names, operators, or patterns for names. */
+  readonly exclude?: readonly (string | RegExp)[];
+  readonly onProgress?: (progress: QuantizeProgress) => void;
+  readonly onWarning?: (message: string) => void;
+  readonly signal?: AbortSignal;
+  readonly seed?: number;
+}
+
+export interface CheckedOptions extends QuantizeOptions {
+  readonly mode: 'static' | 'dynamic' | 'weights';
+  readonly resolved: Scheme;
+  readonly exclude: readonly (string | RegExp)[];
+  readonly seed: number;
+}
+
+/** ERR_OPTION for what is no choice, or a static quantization without data. */
+export function checkQuantizeOptions(options: QuantizeOptions): CheckedOptions {
+  if (typeof options !== 'object' || options === null) throw invalid('ERR_OPTION', 'options', 'an object', options);
+  const { mode = 'static', scheme = 'default', exclude = [], seed = 1, smooth, calibration, signal } = options;
+  if (!['static', 'dynamic', 'weights'].includes(mode)) throw invalid('ERR_OPTION', 'mode', 'static, dynamic or weights', mode);
+  if (!Array.isArray(exclude) || !exclude.every((item) => typeof item === 'string' || item instanceof RegExp)) {
+    throw invalid('ERR_OPTION', 'exclude', 'names and regular expressions', exclude);
+  }
+  if (!Number.isSafeInteger(seed)) throw invalid('ERR_OPTION', 'seed', 'an integer', seed);
+  if (smooth !== undefined && !(smooth >= 0 && smooth <= 1)) throw invalid('ERR_OPTION', 'smooth', 'a number from 0 to 1', smooth);
+  for (const name of ['equalize', 'biasCorrection', 'adaround'] as const) {
+    if (options[name] !== undefined && typeof options[name] !== 'boolean') throw invalid('ERR_OPTION', name, 'true or false', options[name]);
+  }
+  if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalid('ERR_OPTION', 'signal', 'an AbortSignal', signal);
+  const isIterable =
+    typeof calibration === 'object' && calibration !== null && (Symbol.asyncIterator in calibration || Symbol.iterator in calibration);
+  const needsData = mode === 'static' || smooth !== undefined || options.adaround === true || options.biasCorrection === true;
+  if (calibration === undefined ? needsData : !isIterable) {
+    throw invalid('ERR_OPTION', 'calibration', 'an iterable of feeds', calibration);
+  }
+  return { ...options, mode, exclude, seed, resolved: schemeOf(scheme, options) };
+}

@@ -1,0 +1,39 @@
+/** A graph as quantization wants it: float, of fixed shapes, images in NHWC, BatchNorm folded, clamps by themselves. */
+import { describe, OctensorError } from '../errors.js';
+import type { Graph } from '../graph/graph.js';
+import { eliminateDeadNodes } from '../passes/eliminate-dead-nodes.js';
+import { foldBatchNorm } from '../passes/fold-batch-norm.js';
+import { foldConstants } from '../passes/fold-constants.js';
+import { cancelTransposes } from '../passes/layout.js';
+import { runPasses } from '../passes/pass.js';
+import { removeIdentities } from '../passes/remove-identities.js';
+import { resolveGraph } from '../plan/resolve.js';
+import { specializeGraph } from '../plan/specialize.js';
+
+const passes = [foldConstants, removeIdentities, cancelTransposes, foldBatchNorm, eliminateDeadNodes];
+
+/** Throws ERR_QUANTIZATION for a model that is quantized already, naming what is, and what planning for these shapes throws. */
+export function prepareGraph(graph: Graph, inputDims: ReadonlyMap<string, readonly number[]>): Graph {
+  const computed = new Set(graph.nodes.flatMap(({ outputs }) => outputs));
+  for (const { name, qparams } of graph.values.values()) {
+    if (qparams === undefined || !computed.has(name)) continue;
+    throw new OctensorError('ERR_QUANTIZATION', `the model is quantized already: ${describe(name)} is ${qparams.dtype}`);
+  }
+  const nodes = resolveGraph(graph);
+  const specialized = specializeGraph(graph, nodes, inputDims);
+  // Fixed point is for what TFLite quantized; what is quantized here rounds as ONNX does
+  return { ...runPasses(specialized, passes).graph, numerics: 'onnx' };
+}
+
+/** The shapes of the graph's inputs: those of `feeds`, or the declared ones with 1 where they are open. */
+export function inputDimsOf(
+  graph: Graph,
+  feeds?: Readonly<Record<string, { readonly dims: readonly number[] }>>,
+): Map<string, readonly number[]> {
+  return new Map(
+    graph.inputs.map((name) => {
+      const declared = graph.values.get(name)!.dims ?? [];
+      return [name, feeds?.[name]?.dims ?? declared.map((dim) => (typeof dim === 'number' ? dim : 1))];
+    }),
+  );
+}
