@@ -1,16 +1,17 @@
 /** From a float graph and data to a graph of integers. */
-import { OctensorError } from './errors.js';
 import type { Graph } from './graph/graph.js';
 import { fuseQdq, type QdqEntry } from './passes/fuse-qdq.js';
-import { type ConstantQuantizer, insertQuantizers } from './quant/insert.js';
+import { insertQuantizers } from './quant/insert.js';
 import { makeObserver, type Observer, type Range } from './quant/observers.js';
 import { activationParameters } from './quant/parameters.js';
 import { type Placement, placeQuantizers } from './quant/place.js';
 import type { Scheme } from './quant/schemes.js';
-import { quantizeBias, quantizeWeights, type Rounding, weightLimits, weightParameters } from './quant/weights.js';
 import { Calibration } from './quantize/calibration.js';
+import { constantQuantizer } from './quantize/constants.js';
+import { quantizeDynamically } from './quantize/dynamic.js';
 import { type CheckedOptions, checkQuantizeOptions, type QuantizeOptions } from './quantize/options.js';
 import { inputDimsOf, prepareGraph } from './quantize/prepare.js';
+import { quantizeWeightsOnly } from './quantize/weights-only.js';
 import { throwIfAborted } from './session/options.js';
 
 export type { QuantizeOptions, QuantizeProgress } from './quantize/options.js';
@@ -33,8 +34,19 @@ export interface Quantized {
 export async function quantize(graph: Graph, options: QuantizeOptions): Promise<Quantized> {
   const checked = checkQuantizeOptions(options);
   throwIfAborted(checked.signal, 'quantize');
-  if (checked.mode === 'static') return quantizeStatic(graph, checked);
-  throw new OctensorError('ERR_UNSUPPORTED_OP', `mode ${checked.mode}`);
+  return checked.mode === 'static' ? quantizeStatic(graph, checked) : quantizeConstants(graph, checked);
+}
+
+/** Weights alone, of all that has them or of matrix products whose activations are then quantized as they run. */
+function quantizeConstants(graph: Graph, options: CheckedOptions): Quantized {
+  const { resolved: scheme, exclude, mode } = options;
+  const prepared = prepareGraph(graph, inputDimsOf(graph));
+  const placement = placeQuantizers(prepared, exclude);
+  const result =
+    mode === 'dynamic'
+      ? quantizeDynamically(prepared, placement, scheme)
+      : { graph: quantizeWeightsOnly(prepared, placement, scheme), left: placement.left };
+  return { graph: describeOrigin(result.graph, options), ranges: new Map(), log: result.left };
 }
 
 async function quantizeStatic(graph: Graph, options: CheckedOptions): Promise<Quantized> {
@@ -62,19 +74,6 @@ async function observe(
   const names = [...quantized].filter((name) => !graph.constants.has(name));
   await calibration.observeAll(graph, names, (name, { data }) => observers.get(name)!.observe(data as Float32Array));
   return new Map([...observers].map(([name, observer]) => [name, observer.range()]));
-}
-
-/** Weights and biases to the nearest integer, or as `rounding` says for a constant. */
-function constantQuantizer(graph: Graph, { weights }: Scheme, rounding: ReadonlyMap<string, Rounding> = new Map()): ConstantQuantizer {
-  const dataOf = (name: string) => graph.constants.get(name)!.data as Float32Array;
-  return {
-    weights(name, axis) {
-      const { dims } = graph.constants.get(name)!;
-      const qparams = weightParameters(dataOf(name), dims, axis, weights);
-      return quantizeWeights(dataOf(name), dims, qparams, weightLimits(weights), rounding.get(name));
-    },
-    bias: (name, x, qparams) => quantizeBias(dataOf(name), x, qparams),
-  };
 }
 
 /** Where every scale came from goes with the file. */

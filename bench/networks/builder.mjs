@@ -93,12 +93,12 @@ export class Network {
 
   /** `pad` is before and after, or `[before, after]`. @param {Value} x @param {number} kernel @param {number} stride @param {number | readonly [number, number]} [pad] */
   maxPool(x, kernel, stride, pad = 0) {
-    return this.#pool('maxPool', x, kernel, stride, pad);
+    return this.#pool('maxPool', x, kernel, stride, pad, pooled(x));
   }
 
   /** Of the pixels inside of the image. @param {Value} x @param {number} kernel @param {number} stride @param {number | readonly [number, number]} [pad] */
   averagePool(x, kernel, stride, pad = 0) {
-    return this.#pool('averagePool', x, kernel, stride, pad);
+    return this.#pool('averagePool', x, kernel, stride, pad, x);
   }
 
   /** @param {Value} x */
@@ -135,12 +135,13 @@ export class Network {
    * @param {number} kernel
    * @param {number} stride
    * @param {number | readonly [number, number]} pad
+   * @param {Statistics} statistics
    */
-  #pool(op, x, kernel, stride, pad) {
+  #pool(op, x, kernel, stride, pad, statistics) {
     const [before, after] = typeof pad === 'number' ? [pad, pad] : pad;
     const pads = /** @type {Pads} */ ([before, before, after, after]);
     const window = { kernel: [kernel, kernel], strides: [stride, stride], pads };
-    return this.#add({ op, window, macs: 0, parameters: 0 }, [x], windowed(x.dims, window, x.dims[0] ?? 0), x);
+    return this.#add({ op, window, macs: 0, parameters: 0 }, [x], windowed(x.dims, window, x.dims[0] ?? 0), statistics);
   }
 
   /** What convolutions and products share. @param {Value} x @param {readonly number[]} dims @param {Activation} activation */
@@ -185,6 +186,16 @@ function activated(mean, variance, activation) {
     min: 0,
     max: activation === 'relu6' ? Math.min(6, max) : max,
   };
+}
+
+/**
+ * The largest of neighbours, which resemble each other so much that they are worth two independent values. Of the larger of two normally
+ * distributed ones behind Relu the mean is (1 + √2/2) times that of one, the second moment 1 + (1 + 2/π) / 2 times.
+ * @param {Statistics} statistics of values >= 0
+ * @returns {Statistics}
+ */
+function pooled({ mean, secondMoment, min, max }) {
+  return { mean: mean * (1 + Math.SQRT1_2), secondMoment: secondMoment * (1.5 + 1 / Math.PI), min, max };
 }
 
 /** @param {Value} value */

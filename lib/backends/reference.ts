@@ -2,7 +2,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { nodeError, type Operand } from '../ops/op.js';
 import type { Plan, Step } from '../plan/plan.js';
-import type { Tensor } from '../tensor.js';
+import { Tensor } from '../tensor.js';
 import { aborted, type Backend, copyTensor, type Program, type RunOptions, type Values } from './backend.js';
 
 export const referenceBackend: Backend = {
@@ -69,8 +69,10 @@ class ReferenceProgram implements Program {
   }
 }
 
-/** The outputs of one step. `tensorOf` gives the inputs that are no constants. */
+/** The outputs of one step. `tensorOf` gives the inputs that are no constants. A step that computes nothing fails for no data. */
 export function runOnReference(step: Step, tensorOf: (operand: Operand) => Tensor): readonly Tensor[] {
+  if (step.outputs.every(({ dims }) => dims.includes(0)))
+    return step.outputs.map(({ type, dims }) => new Tensor(type, [], dims));
   const data = step.inputs.map((operand) => operand && (operand.constant ?? tensorOf(operand)));
   const results = step.op.run({ ...step, data });
   for (const [i, { name, type, dims }] of step.outputs.entries()) {

@@ -15,11 +15,14 @@ export interface Normalization {
 }
 
 export const imageLayouts = ['nchw', 'nhwc'] as const;
+export const imageColors = ['rgb', 'bgr'] as const;
 
 export interface PictureOptions {
   readonly normalization?: Normalization;
   /** By default what the input's shape tells: where the channels, 1 or 3, are. */
   readonly layout?: (typeof imageLayouts)[number];
+  /** The order of the colours in the input; `bgr` for models that were trained on what OpenCV reads. */
+  readonly color?: (typeof imageColors)[number];
 }
 
 const unit: Normalization = { mean: [0], std: [255] };
@@ -74,10 +77,11 @@ export function tensorOfPixels(
   pixels: Uint8Array,
   { height, width }: Pick<ImageInfo, 'height' | 'width'>,
   input: ValueInfo,
-  { normalization, layout }: PictureOptions = {},
+  { normalization, layout, color = 'rgb' }: PictureOptions = {},
 ): Tensor {
   const { channels, isChannelsFirst, dims } = layoutOf(input, layout);
-  const ordered = isChannelsFirst ? channelsFirst(pixels, channels) : Uint8Array.from(pixels);
+  const colors = color === 'bgr' && channels === 3 ? Uint8Array.from(pixels, (_, i) => pixels[i + 2 - 2 * (i % 3)]!) : pixels;
+  const ordered = isChannelsFirst ? channelsFirst(colors, channels) : Uint8Array.from(colors);
   const shape = dims(height, width);
   if (input.type === 'uint8' && normalization === undefined) return new Tensor('uint8', ordered, shape);
   const reals = normalize(ordered, channels, isChannelsFirst ? height * width : 1, normalization ?? unit);

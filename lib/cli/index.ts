@@ -6,6 +6,7 @@ import { addBench } from './bench.js';
 import { addCompare } from './compare.js';
 import { addDoctor } from './doctor.js';
 import { addInspect } from './inspect.js';
+import { addQuantize } from './quantize.js';
 import { addRun } from './run.js';
 import { expectSubcommand } from './subcommands.js';
 
@@ -20,6 +21,7 @@ async function main(): Promise<number> {
     .configureOutput({ writeErr: () => {}, outputError: () => {} });
   addRun(program);
   addInspect(program);
+  addQuantize(program);
   addCompare(program);
   addBench(program);
   addDoctor(program, version);

@@ -23,6 +23,8 @@ const descriptions = {
 
 const magic = Buffer.from('\x93NUMPY', 'latin1');
 const maxHeaderBytes = 65536;
+/** As many bytes of a file as hold its header. */
+export const npyStartBytes = maxHeaderBytes + 12;
 /** A header as every version of NumPy writes it: a Python dict with its keys in order. */
 const headerPattern =
   /^\{'descr': '(?<descr>[^']*)', 'fortran_order': (?<fortran>True|False), 'shape': \((?<shape>(?:\d+, ?)*(?:\d+)?)\),? ?\}\s*$/;
@@ -39,6 +41,20 @@ export async function readNpy(path: string): Promise<Tensor> {
 }
 
 export function parseNpy(bytes: Buffer, path: string): Tensor {
+  const header = parseNpyHeader(bytes, bytes.length, path);
+  return tensorOfNpy(bytes.subarray(header.dataStart), header, header.dims);
+}
+
+export interface NpyHeader {
+  readonly type: DataType;
+  readonly bytesPerElement: number;
+  readonly dims: readonly number[];
+  /** Where the data begins, which goes to the end of the file. */
+  readonly dataStart: number;
+}
+
+/** `bytes` are the first ones of a file of `sizeBytes`, as many as a header may have, or all. Throws as `readNpy` does. */
+export function parseNpyHeader(bytes: Buffer, sizeBytes: number, path: string): NpyHeader {
   const wrong = (expected: string, actual: unknown) =>
     new CommandError('ERR_INPUT', `${path}: expected ${expected}, got ${describe(actual)}`, 1);
   if (bytes.length < 12 || !bytes.subarray(0, 6).equals(magic)) throw wrong('an .npy file', bytes.toString('latin1', 0, 6));
@@ -53,14 +69,20 @@ export function parseNpy(bytes: Buffer, path: string): Tensor {
   if (!Object.hasOwn(descriptions, descr)) throw wrong(`a type among ${Object.keys(descriptions).join(' ')}`, descr);
   if (fortran === 'True') throw wrong('row-major order (numpy.ascontiguousarray)', 'fortran_order: True');
 
-  const [type, ArrayType] = descriptions[descr as keyof typeof descriptions];
+  const [type, { BYTES_PER_ELEMENT }] = descriptions[descr as keyof typeof descriptions];
   const dims = shape.split(',').flatMap((text) => (text.trim() === '' ? [] : [Number(text)]));
   const size = dims.reduce((product, dim) => product * dim, 1);
-  const data = bytes.subarray(start + headerBytes);
-  if (data.length !== size * ArrayType.BYTES_PER_ELEMENT) {
-    throw wrong(`${size * ArrayType.BYTES_PER_ELEMENT} bytes of data for shape (${shape})`, data.length);
+  const dataStart = start + headerBytes;
+  if (sizeBytes - dataStart !== size * BYTES_PER_ELEMENT) {
+    throw wrong(`${size * BYTES_PER_ELEMENT} bytes of data for shape (${shape})`, sizeBytes - dataStart);
   }
-  const own = Uint8Array.from(swapped(data, ArrayType.BYTES_PER_ELEMENT)); // aligned
+  return { type, bytesPerElement: BYTES_PER_ELEMENT, dims, dataStart };
+}
+
+/** Elements as they are in a file, of shape `dims`. */
+export function tensorOfNpy(data: Uint8Array, { type, bytesPerElement }: NpyHeader, dims: readonly number[]): Tensor {
+  const ArrayType = Object.values(descriptions).find(([name]) => name === type)![1];
+  const own = Uint8Array.from(swapped(Buffer.from(data.buffer as ArrayBuffer, data.byteOffset, data.length), bytesPerElement)); // aligned
   return new Tensor<DataType>(type, new ArrayType(own.buffer) as TensorData<DataType>, dims);
 }
 

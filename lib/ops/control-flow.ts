@@ -8,6 +8,7 @@
  * (condition, carried..., stacked...); `carried` says how many. As ONNX defines both.
  */
 import type { Graph, Node } from '../graph/graph.js';
+import { caseGraph } from './cases.js';
 import { defineOp, nodeError, requiredInput } from './op.js';
 import { needsData } from './storage.js';
 
@@ -27,7 +28,16 @@ export const ifOp = defineOp({
   run(context) {
     throw needsData(context, requiredInput(context, 0));
   },
-  *cases() {},
+  *cases() {
+    const attributes = { then: graphOf('Relu'), else: graphOf('Neg') };
+    const x = { type: 'float32', dims: [2, 3] } as const;
+    for (const condition of [0, 1]) {
+      const known = { type: 'bool', dims: [], constant: [condition] } as const;
+      const fed = { type: 'bool', dims: [1], data: [condition] } as const;
+      yield caseGraph({ op: 'If', attributes, inputs: [known, x], outputs: [x], name: `If, known to be ${condition}` });
+      yield caseGraph({ op: 'If', attributes, inputs: [fed, x], outputs: [x], name: `If of ${condition}` });
+    }
+  },
 });
 
 export const loop = defineOp({
@@ -45,11 +55,29 @@ export const loop = defineOp({
   run(context) {
     throw needsData(context, requiredInput(context, 0));
   },
-  *cases() {},
+  *cases() {
+    const x = { type: 'float32', dims: [2, 3] } as const;
+    const stacked = { type: 'float32', dims: [3, 2, 3] } as const;
+    const attributes = { body: roundGraph(), carried: 1 };
+    const known = { type: 'int64', dims: [], constant: [3] } as const;
+    const fed = { type: 'int64', dims: [1], data: [3] } as const;
+    const isTrue = { type: 'bool', dims: [], constant: [1] } as const;
+    yield caseGraph({
+      op: 'Loop',
+      attributes,
+      inputs: [known, undefined, x],
+      outputs: [x, stacked],
+      name: 'Loop, known rounds',
+    });
+    yield caseGraph({ op: 'Loop', attributes, inputs: [fed, isTrue, x], outputs: [x, stacked], name: 'Loop' });
+  },
 });
 
 export function branchesOf(node: Node): { readonly then: Graph; readonly otherwise: Graph } {
-  return { then: checkedGraph(node, 'then', node.inputs.length - 1), otherwise: checkedGraph(node, 'else', node.inputs.length - 1) };
+  return {
+    then: checkedGraph(node, 'then', node.inputs.length - 1),
+    otherwise: checkedGraph(node, 'else', node.inputs.length - 1),
+  };
 }
 
 export function bodyOf(node: Node): Graph {
@@ -62,4 +90,26 @@ function checkedGraph(node: Node, name: string, inputs: number): Graph {
   if (graph.inputs.length === inputs && graph.outputs.length >= expected) return graph;
   const found = `${graph.inputs.length} and ${graph.outputs.length}`;
   throw nodeError('ERR_MODEL_FORMAT', node, `expected ${inputs} inputs and ${expected} outputs of ${name}, got ${found}`);
+}
+
+/** x -> the operator's result. */
+function graphOf(op: string, more: Partial<Graph> = {}): Graph {
+  return {
+    name: op,
+    numerics: 'tflite',
+    inputs: ['x'],
+    outputs: ['y'],
+    values: new Map(),
+    constants: new Map(),
+    states: [],
+    nodes: [{ name: op, op, attributes: {}, inputs: ['x'], outputs: ['y'] }],
+    metadata: {},
+    ...more,
+  };
+}
+
+/** One round: the sum of x and x, carried and stacked. */
+function roundGraph(): Graph {
+  const node = { name: 'sum', op: 'Add', attributes: {}, inputs: ['x', 'x'], outputs: ['y'] };
+  return graphOf('Add', { inputs: ['round', 'going', 'x'], outputs: ['going', 'y', 'y'], nodes: [node] });
 }

@@ -36,12 +36,13 @@ export const cumSum = defineOp<CumSumAttributes>({
   run(context) {
     const { exclusive, reverse } = context.attributes;
     const { dims, type } = context.inputs[0]!;
-    const axis = normalizeAxis(context, Number(inputData(context, 1)[0]), dims.length);
     const x = inputData(context, 0) as Float64Array;
     const y = allocate(type, x.length) as Float64Array;
+    if (y.length === 0) return [outputTensor(context, 0, y)]; // whatever the axis
+    const axis = normalizeAxis(context, Number(inputData(context, 1)[0]), dims.length);
     const [length, inner] = [dims[axis]!, product(dims.slice(axis + 1))];
     const last = (length - 1) * inner;
-    const rows = x.length === 0 ? 0 : x.length / length;
+    const rows = x.length / length;
     // One running sum that wraps as the type does
     const sum = allocate(type === 'float32' ? 'float64' : type, 1) as Float64Array;
     for (let row = 0; row < rows; row++) {

@@ -28,7 +28,13 @@ export function parseEquation(text: string, ranks: readonly number[]): Equation 
       return `expected ${terms[i]} for operand ${i}, got ${ranks[i]} dimensions`;
   }
   const all = operands.flat();
-  const output = right === undefined ? impliedOutput(all) : labelsOf(right, covered.reduce((most, count) => Math.max(most, count), 0));
+  const output =
+    right === undefined
+      ? impliedOutput(all)
+      : labelsOf(
+          right,
+          covered.reduce((most, count) => Math.max(most, count), 0),
+        );
   const isOnce = new Set(output).size === output.length;
   if (!isOnce || !output.every((label) => all.includes(label))) {
     return 'expected an output that names dimensions of the operands, each once';

@@ -63,7 +63,7 @@ export const headAttention = defineOp<HeadAttentionAttributes>({
         [b, m, h, d],
         [b, n, h, d],
         [b, n, h, e],
-      ].map((dims) => ({ type: 'float32', dims }) as const);
+      ].map((dims) => ({ type: 'float32', dims, range: [-1, 1] }) as const);
       const outputs = [{ type: 'float32', dims: [b, m, h, e] } as const];
       for (const attributes of [{}, { scale: 8, isDivided: true }, { scale: 0.3 }]) {
         yield caseGraph({ op, attributes, inputs, outputs });

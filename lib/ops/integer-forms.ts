@@ -5,8 +5,8 @@ import type { Tensor } from '../tensor.js';
 import type { Activation } from './output-stage.js';
 
 export interface IntegerForm {
-  /** The input that is a constant and may be quantized per channel, along `axis`. */
-  readonly weights?: { readonly input: number; readonly axis: number };
+  /** The input that is a constant and may be quantized per channel, along the axis of the output channels. */
+  readonly weights?: { readonly input: number; readonly axis: (node: Node) => number };
   /** The input that is int32 at the scale of the products. */
   readonly bias?: number;
   /** Whether it clamps to an `activation`. */
@@ -19,10 +19,10 @@ const elementwise: IntegerForm = {};
 const arithmetic: IntegerForm = { clamps: true };
 
 export const integerForms: Readonly<Record<string, IntegerForm | undefined>> = {
-  Conv2D: { weights: { input: 1, axis: 0 }, bias: 2, clamps: true },
-  DepthwiseConv2D: { weights: { input: 1, axis: 3 }, bias: 2, clamps: true },
-  FullyConnected: { weights: { input: 1, axis: 0 }, bias: 2, clamps: true },
-  MatMul: { weights: { input: 1, axis: 1 } },
+  Conv2D: { weights: { input: 1, axis: () => 0 }, bias: 2, clamps: true },
+  DepthwiseConv2D: { weights: { input: 1, axis: () => 3 }, bias: 2, clamps: true },
+  FullyConnected: { weights: { input: 1, axis: () => 0 }, bias: 2, clamps: true },
+  MatMul: { weights: { input: 1, axis: ({ attributes }) => (attributes.transposeB === true ? 0 : 1) }, bias: 2, clamps: true },
   Add: arithmetic,
   Sub: arithmetic,
   Mul: arithmetic,
@@ -66,7 +66,7 @@ export interface FusedInputs {
 }
 
 /** Why a node stays float; undefined where nothing is against integers. */
-export function whyNot(form: IntegerForm, { inputs, constants, output, missing }: FusedInputs): string | undefined {
+export function whyNot(form: IntegerForm, { node, inputs, constants, output, missing }: FusedInputs): string | undefined {
   if (missing !== undefined) return `its input ${missing} is not quantized`;
   if (output === undefined) return 'nothing quantizes its result';
   for (const [i, input] of inputs.entries()) {
@@ -74,7 +74,7 @@ export function whyNot(form: IntegerForm, { inputs, constants, output, missing }
     const { dtype, axis, scale } = input.qparams!;
     const isWeights = i === form.weights?.input;
     if (dtype !== 'int8' && dtype !== 'uint8') return `its input ${input.name} is ${dtype}`;
-    if (axis === undefined ? typeof scale !== 'number' : !isWeights || axis !== form.weights?.axis) {
+    if (axis === undefined ? typeof scale !== 'number' : !isWeights || axis !== form.weights?.axis(node)) {
       return `its input ${input.name} is quantized along axis ${axis}`;
     }
   }

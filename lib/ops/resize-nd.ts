@@ -3,7 +3,8 @@
  * then either scales in float32 (a length becomes floor(scale · length)) or sizes. What there is to choose is in resize-plan.ts and
  * resize-taps.ts. (ONNX Resize)
  *
- * Sums are kept in float64 and rounded once: for float32 to the nearest, for quantized integers to the nearest, half to even; plain
+ * Images in float32, two dimensions of which change, are interpolated in float32 step by step, as ONNX Runtime does: what is quantized
+ * again is often half way between two integers. Other sums are kept in float64 and rounded once: for float32 to the nearest, for quantized integers to the nearest, half to even; plain
  * integers are truncated toward zero. Integers saturate.
  */
 import { toFloat16Bits } from '../float16.js';
@@ -11,7 +12,7 @@ import { roundHalfEven } from '../rounding.js';
 import type { TypedArray } from '../typed-array.js';
 import { integerRange } from './integers.js';
 import { copyMapped } from './mapped-copy.js';
-import { defineOp, expectType, type Operand, type RunContext, requiredInput } from './op.js';
+import { defineOp, expectType, type NodeContext, type Operand, type RunContext, requiredInput } from './op.js';
 import { resizeNdCases } from './resize-cases.js';
 import { type ResizeNdAttributes, regionOf, resizedAxes } from './resize-plan.js';
 import {
@@ -19,6 +20,8 @@ import {
   coordinatesOf,
   nearestElements,
   nearestModes,
+  type PairTaps,
+  pairTaps,
   type ResizedAxis,
   weightedTaps,
 } from './resize-taps.js';
@@ -50,7 +53,13 @@ export const resizeNd = defineOp<ResizeNdAttributes>({
   run(context) {
     const { type, dims } = context.outputs[0]!;
     if (product(dims) === 0) return [outputTensor(context, 0, allocate(type, 0))];
-    const data = context.attributes.mode === 'nearest' ? pickNearest(context) : interpolate(context);
+    const plane = planeOf(context);
+    const data =
+      context.attributes.mode === 'nearest'
+        ? pickNearest(context)
+        : plane === undefined
+          ? interpolate(context)
+          : interpolatePlane(context, plane);
     return [outputTensor(context, 0, data)];
   },
   cases: resizeNdCases,
@@ -88,6 +97,62 @@ function pickNearest(context: Context): TypedArray {
   };
   const otherwise = elementOf(attributes.extrapolation, x);
   return copyMapped(x.type, inputData(context, 0), x.dims, outputs[0]!.dims, map, otherwise);
+}
+
+export interface Plane {
+  /** The first of the two axes. */
+  readonly first: number;
+  readonly rows: PairTaps;
+  readonly columns: PairTaps;
+}
+
+/** The two neighbouring axes that change, where they are interpolated linearly between pairs of elements of float32. */
+export function planeOf(context: NodeContext<ResizeNdAttributes>): Plane | undefined {
+  const { attributes, inputs } = context;
+  const { mode, coordinates, antialias, excludeOutside } = attributes;
+  const { type, dims } = inputs[0]!;
+  if (mode !== 'linear' || coordinates === 'tf_crop_and_resize' || antialias || excludeOutside) return undefined;
+  if (type !== 'float32' || dims.length < 2) return undefined;
+  const axes = resizedAxes(context);
+  const first = Math.min(
+    Math.max(
+      0,
+      axes.findIndex((axis) => isChanged(axis, attributes)),
+    ),
+    dims.length - 2,
+  );
+  if (axes.some((axis, i) => i !== first && i !== first + 1 && isChanged(axis, attributes))) return undefined;
+  const [rows, columns] = [axes[first]!, axes[first + 1]!].map((axis) =>
+    pairTaps(coordinatesOf(coordinates, axis, [0, 1]), axis),
+  );
+  return { first, rows: rows!, columns: columns! };
+}
+
+function interpolatePlane(context: Context, { first, rows, columns }: Plane): Float32Array {
+  const { fround } = Math;
+  const { dims } = context.inputs[0]!;
+  const to = context.outputs[0]!.dims;
+  const x = inputData(context, 0) as Float32Array;
+  const y = new Float32Array(product(to));
+  const [height, width] = [dims[first]!, dims[first + 1]!];
+  const inner = product(dims.slice(first + 2));
+  let position = 0;
+  for (let o = product(dims.slice(0, first)), image = 0; o > 0; o--, image += height * width * inner) {
+    for (let i = 0; i < to[first]!; i++) {
+      const [top, bottom] = [image + rows.lower[i]! * width * inner, image + rows.upper[i]! * width * inner];
+      for (let j = 0; j < to[first + 1]!; j++) {
+        const [left, right] = [columns.lower[j]! * inner, columns.upper[j]! * inner];
+        const [l, r, t, b] = [columns.lowerWeight[j]!, columns.upperWeight[j]!, rows.lowerWeight[i]!, rows.upperWeight[i]!];
+        const weights = [fround(l * t), fround(r * t), fround(l * b), fround(r * b)] as const;
+        for (let c = 0; c < inner; c++) {
+          const upper = fround(fround(weights[0] * x[top + left + c]!) + fround(weights[1] * x[top + right + c]!));
+          const three = fround(upper + fround(weights[2] * x[bottom + left + c]!));
+          y[position++] = three + fround(weights[3] * x[bottom + right + c]!);
+        }
+      }
+    }
+  }
+  return y;
 }
 
 function interpolate(context: Context): TypedArray {

@@ -110,6 +110,29 @@ export function weightedTaps(coordinates: Float32Array, { from, scale }: Resized
   return { count, elements, weights };
 }
 
+/** The two elements around each coordinate and their weights in float32: at the borders, and where both are one, half each. */
+export interface PairTaps {
+  readonly lower: Int32Array;
+  readonly upper: Int32Array;
+  readonly lowerWeight: Float32Array;
+  readonly upperWeight: Float32Array;
+}
+
+export function pairTaps(coordinates: Float32Array, { from }: ResizedAxis): PairTaps {
+  const size = coordinates.length;
+  const [lower, upper] = [new Int32Array(size), new Int32Array(size)];
+  const [lowerWeight, upperWeight] = [new Float32Array(size), new Float32Array(size)];
+  for (const [i, x] of coordinates.entries()) {
+    const place = Math.min(Math.max(x, 0), from - 1);
+    lower[i] = Math.floor(place);
+    upper[i] = Math.min(lower[i]! + 1, from - 1);
+    const isOne = lower[i] === upper[i];
+    upperWeight[i] = isOne ? 0.5 : place - lower[i]!;
+    lowerWeight[i] = isOne ? 0.5 : upper[i]! - place;
+  }
+  return { lower, upper, lowerWeight, upperWeight };
+}
+
 export function linear(distance: number): number {
   return Math.max(1 - distance, 0);
 }

@@ -159,3 +159,9 @@ export function staticDims({ dims }: Value): readonly number[] | undefined {
 export function integersOf(node: Node, attribute: string): readonly number[] {
   return node.attributes[attribute] as readonly number[];
 }
+
+/** A constant float32 of one element. */
+export function scalarOf(edit: Edit, name: string): number | undefined {
+  const tensor = edit.graph.constants.get(name);
+  return tensor?.type === 'float32' && tensor.data.length === 1 ? (tensor.data[0] as number) : undefined;
+}

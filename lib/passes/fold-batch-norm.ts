@@ -17,8 +17,13 @@ interface Affine {
   readonly summand: Float64Array;
 }
 
+const foldedInto: ReadonlySet<string> = new Set(['Conv2D', 'DepthwiseConv2D', 'FullyConnected', 'MatMul']);
+
 /** Where the output channels are among the dimensions of the weights. */
-const channelAxes: Readonly<Record<string, number>> = { Conv2D: 0, DepthwiseConv2D: 3, FullyConnected: 0 };
+function weightsAxis({ op, attributes }: Node, { dims }: Tensor): number | undefined {
+  if (op === 'MatMul') return dims.length !== 2 ? undefined : attributes.transposeB === true ? 0 : 1;
+  return op === 'DepthwiseConv2D' ? 3 : op === 'Conv2D' || op === 'FullyConnected' ? 0 : undefined;
+}
 
 export const foldBatchNorm: Pass = {
   name: 'fold-batch-norm',
@@ -76,14 +81,14 @@ function affineOf(edit: Edit, node: Node, dims: readonly number[]): Affine | und
 }
 
 function fold(edit: Edit, source: Node, node: Node, { factor, summand }: Affine): boolean {
-  const axis = channelAxes[source.op];
   const { constants } = edit.graph;
-  if (axis === undefined || (source.attributes.activation ?? 'none') !== 'none') return false;
+  if (!foldedInto.has(source.op) || (source.attributes.activation ?? 'none') !== 'none') return false;
   const [w, b] = [source.inputs[1]!, source.inputs[2] ?? ''];
   const weights = constants.get(w);
   const bias = b === '' ? undefined : constants.get(b);
   const isKnown = weights?.type === 'float32' && (b === '' || bias?.type === 'float32');
-  if (!isKnown || weights.dims[axis] !== factor.length || !edit.claim(node, source)) return false;
+  const axis = isKnown ? weightsAxis(source, weights) : undefined;
+  if (!isKnown || axis === undefined || weights.dims[axis] !== factor.length || !edit.claim(node, source)) return false;
 
   const inner = weights.dims.slice(axis + 1).reduce((size, dim) => size * dim, 1);
   const scaled = (weights.data as Float32Array).slice();

@@ -76,14 +76,18 @@ function activationFrom({ op, attributes }: Node): DynamicMatMulAttributes['acti
 
 /** Other products of the same x, which need nothing else that is computed, move to the first. */
 function fuseSiblings(edit: Edit, node: Node): void {
-  const siblings = edit.readers(node.inputs[0]!).filter((other) => {
-    return other.op === 'DynamicMatMul' && activationOf(other) === activationOf(node) && isSettled(edit, other);
-  });
-  if (siblings[0] !== node || siblings.length === 1) return;
+  const isSibling = (other: Node) => {
+    const isAlike = other.op === 'DynamicMatMul' && activationOf(other) === activationOf(node);
+    return isAlike && other.outputs.length < maxProducts && isSettled(edit, other);
+  };
+  const readers = edit.readers(node.inputs[0]!);
+  if (readers.find(isSibling) !== node) return;
   const taken: Node[] = [];
-  for (const sibling of siblings) {
-    const count = taken.reduce((sum, { outputs }) => sum + outputs.length, 0);
-    if (count + sibling.outputs.length <= maxProducts) taken.push(sibling);
+  let count = 0;
+  for (const sibling of readers) {
+    if (!isSibling(sibling) || count + sibling.outputs.length > maxProducts) continue;
+    taken.push(sibling);
+    count += sibling.outputs.length;
   }
   if (taken.length === 1 || !edit.claim(...taken)) return;
   const inputs = taken.flatMap(({ inputs, outputs }) => {

@@ -1,7 +1,7 @@
 /** x · (erf(x / √2) + 1) · ½ in five nodes: one ErfGelu, which rounds where they do. */
 import type { Node } from '../graph/graph.js';
 import { type ErfGeluForm, erfGeluFactors } from '../ops/erf-gelu.js';
-import { Edit } from './edit.js';
+import { Edit, scalarOf } from './edit.js';
 import type { Pass } from './pass.js';
 
 export const fuseGelu: Pass = {
@@ -43,10 +43,4 @@ function next(edit: Edit, node: Node, op: string, isOther: (name: string) => boo
   if (reader?.op !== op || (reader.attributes.activation ?? 'none') !== 'none') return undefined;
   const [a, b] = reader.inputs as readonly [string, string];
   return isOther(a === y ? b : a) ? reader : undefined;
-}
-
-/** A constant float32 of one element. */
-function scalarOf(edit: Edit, name: string): number | undefined {
-  const tensor = edit.graph.constants.get(name);
-  return tensor?.type === 'float32' && tensor.data.length === 1 ? (tensor.data[0] as number) : undefined;
 }

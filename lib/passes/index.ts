@@ -8,6 +8,7 @@ import { fuseActivation } from './fuse-activation.js';
 import { fuseAttention } from './fuse-attention.js';
 import { fuseDynamic } from './fuse-dynamic.js';
 import { fuseGelu } from './fuse-gelu.js';
+import { fuseHardSwish } from './fuse-hard-swish.js';
 import { fusePad } from './fuse-pad.js';
 import { cancelTransposes } from './layout.js';
 import { type Optimized, type Pass, runPasses } from './pass.js';
@@ -26,6 +27,7 @@ export const passes: readonly Pass[] = [
   foldRequantize,
   fusePad,
   fuseGelu,
+  fuseHardSwish,
   fuseDynamic,
   fuseActivation,
   eliminateDeadNodes,

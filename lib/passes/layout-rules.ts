@@ -4,10 +4,11 @@ import type { Attributes, Node } from '../graph/graph.js';
 /** Each element of the output comes from the elements of the inputs that stand in its place, after broadcasting. */
 export const elementwise: ReadonlySet<string> = new Set(
   (
-    'Abs Add BitShift Cast Ceil Celu Clip Cos Dequantize Div Elu Equal Erf Exp Floor FloorDiv Gelu Greater GreaterEqual HardSigmoid ' +
-    'HardSwish Identity IsInf IsNaN LeakyRelu Less LessEqual Log LogicalAnd LogicalNot LogicalOr LogicalXor Logistic Maximum ' +
-    'Minimum Mish Mod Mul Neg NotEqual Pow Quantize Reciprocal Reinterpret Relu Relu6 ReluN1To1 Round Rsqrt Select Selu Sign Sin ' +
-    'Softplus Softsign Sqrt Square SquaredDifference Sub Swish Tanh ThresholdedRelu'
+    'Abs Acos Acosh Add Asin Asinh Atan Atanh BitwiseAnd BitwiseNot BitwiseOr BitwiseXor Cast CastLike Ceil Celu Clip Cos Cosh ' +
+    'Dequantize Div Elu Equal Erf Exp Floor FloorDiv Fmod Gelu Greater GreaterEqual HardSigmoid HardSwish Identity IsInf IsNaN ' +
+    'LeakyRelu Less LessEqual Log LogicalAnd LogicalNot LogicalOr Logistic Maximum Minimum Mish Mod Mul Neg NotEqual PRelu Pow ' +
+    'Quantize Reciprocal Reinterpret Relu Relu6 ReluN1To1 Round Rsqrt Select Selu ShiftLeft ShiftRight Shrink Sign Sin Sinh ' +
+    'Softplus Softsign Sqrt Square SquaredDifference Sub Swish Tan Tanh ThresholdedRelu'
   ).split(' '),
 );
 

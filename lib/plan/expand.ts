@@ -46,12 +46,13 @@ export class Expansion {
 
   /** Undefined for a node that stays as it is. */
   expand(node: Node, inputs: readonly (Operand | undefined)[]): Expanded | undefined {
-    if (node.op === 'If') return this.#branch(node, inputs[0]!);
+    if (node.op === 'If') return this.#branch(node, inputs[0]);
     if (node.op === 'Loop') return this.#round(node, inputs);
     return undefined;
   }
 
-  #branch(node: Node, { constant }: Operand): Expanded | undefined {
+  #branch(node: Node, condition: Operand | undefined): Expanded | undefined {
+    const constant = condition?.constant;
     if (constant === undefined) return undefined;
     const { then, otherwise } = branchesOf(node);
     return this.#inline(node, single(node, constant, 'bool') ? then : otherwise, node.inputs.slice(1), node.outputs);

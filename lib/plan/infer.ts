@@ -4,6 +4,7 @@ import type { Dim, Graph, Node, Value } from '../graph/graph.js';
 import { FoldBudget, foldNode, isKnownBeforehand } from '../ops/fold.js';
 import { macsOf } from '../ops/macs.js';
 import { nodeError, type Operand, type OutputShape } from '../ops/op.js';
+import { checkedSize } from '../ops/shapes.js';
 import { type DataType, Tensor } from '../tensor.js';
 import { Expansion } from './expand.js';
 import type { ResolvedNode } from './resolve.js';
@@ -110,6 +111,7 @@ function makeOperand(
 }
 
 function checkedShapes(node: Node, shapes: readonly OutputShape[]): readonly OutputShape[] {
+  for (const { dims } of shapes) checkedSize(node, dims);
   if (shapes.length >= node.outputs.length) return shapes.slice(0, node.outputs.length);
   const message = `expected ${shapes.length} outputs, got ${node.outputs.length}`;
   throw nodeError('ERR_MODEL_FORMAT', node, message);

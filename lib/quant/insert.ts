@@ -35,7 +35,13 @@ export function insertQuantizers(
     values.set(integers, { name: integers, type: qparams.dtype, ...dimsOf(values, target), qparams });
     const quantizer = { name: fresh(`${target}/Quantize`), op: 'Quantize', attributes: { to: qparams.dtype } };
     nodes.push({ ...quantizer, inputs: [source], outputs: [integers] });
-    nodes.push({ name: fresh(`${target}/Dequantize`), op: 'Dequantize', attributes: {}, inputs: [integers], outputs: [target] });
+    nodes.push({
+      name: fresh(`${target}/Dequantize`),
+      op: 'Dequantize',
+      attributes: {},
+      inputs: [integers],
+      outputs: [target],
+    });
   };
   const constant = (name: string, { data, qparams }: QuantizedWeights, dims: readonly number[]): string => {
     const integers = fresh(`${name}/quantized`);
@@ -61,7 +67,7 @@ export function insertQuantizers(
     if (target?.weights !== undefined) {
       const { form, weights, bias } = target;
       const { input, axis } = form.weights!;
-      const integers = constantsOf.weights(weights, axis);
+      const integers = constantsOf.weights(weights, axis(node));
       inputs[input] = constant(weights, integers, graph.constants.get(weights)!.dims);
       const x = byGroup.get(groupOf(target.inputs[0]!));
       if (bias !== undefined && x !== undefined) {

@@ -1,10 +1,105 @@
-/** Placeholder for types while the observers are written. */
+/**
+ * Ranges of activations, seen batch by batch and never kept. Memory is bounded whatever the number of batches, and ranges do
+ * not depend on how or in which order the data is cut into batches; the moving average's do, by what it is.
+ */
+import { invalid } from '../errors.js';
+import { entropyRange } from './entropy.js';
+import { extentOf } from './extent.js';
+import { Histogram } from './histogram.js';
+import { leastErrorRange } from './least-error.js';
+import { percentileRange } from './percentile.js';
+import type { RangeMethod } from './schemes.js';
+
+/** The real numbers that the integers of a value stand for. It need not contain 0: parameters are chosen so that they do. */
 export interface Range {
   readonly min: number;
   readonly max: number;
 }
 
 export interface Observer {
+  /** Takes in one batch, which may be empty. ERR_QUANTIZATION, and nothing taken in, where a value is NaN or infinite. */
   observe(values: Float32Array): void;
+  /** The range of what was seen so far. ERR_QUANTIZATION where that is nothing. */
   range(): Range;
+}
+
+export interface ObserverOptions {
+  readonly method: RangeMethod;
+  /** Whether the integers are to be symmetric around 0: then one threshold is sought for both ends. */
+  readonly symmetric: boolean;
+  /** Of `percentile`: how much of all values the range covers, above 50, up to 100. */
+  readonly percentile: number;
+}
+
+export function makeObserver({ method, symmetric, percentile }: ObserverOptions): Observer {
+  switch (method) {
+    case 'minmax':
+      return new MinMaxObserver();
+    case 'ema':
+      return new MovingAverageObserver();
+    case 'percentile':
+      return new HistogramObserver((histogram) => percentileRange(histogram, percentile, symmetric));
+    case 'mse':
+      return new HistogramObserver((histogram) => leastErrorRange(histogram, symmetric));
+    case 'entropy':
+      return new HistogramObserver(entropyRange);
+    default:
+      throw invalid('ERR_OPTION', 'method', 'minmax, ema, percentile, mse or entropy', method);
+  }
+}
+
+class MinMaxObserver implements Observer {
+  #range: Range | undefined;
+
+  observe(values: Float32Array): void {
+    if (values.length === 0) return;
+    const { min, max } = extentOf(values);
+    const known = this.#range;
+    this.#range = known === undefined ? { min, max } : { min: Math.min(known.min, min), max: Math.max(known.max, max) };
+  }
+
+  range(): Range {
+    return this.#range ?? nothingSeen();
+  }
+}
+
+/** r += c · (the batch's - r) for both ends, from those of the first batch on. A batch is what one call of `observe` is given. */
+class MovingAverageObserver implements Observer {
+  static readonly #rate = 0.01;
+  #range: Range | undefined;
+
+  observe(values: Float32Array): void {
+    if (values.length === 0) return;
+    const { min, max } = extentOf(values);
+    const known = this.#range ?? { min, max };
+    const follow = (r: number, next: number) => r + MovingAverageObserver.#rate * (next - r);
+    this.#range = { min: follow(known.min, min), max: follow(known.max, max) };
+  }
+
+  range(): Range {
+    return this.#range ?? nothingSeen();
+  }
+}
+
+class HistogramObserver implements Observer {
+  readonly #histogram = new Histogram();
+  readonly #choose: (histogram: Histogram) => Range;
+
+  constructor(choose: (histogram: Histogram) => Range) {
+    this.#choose = choose;
+  }
+
+  observe(values: Float32Array): void {
+    this.#histogram.add(values);
+  }
+
+  range(): Range {
+    const { min, max, total } = this.#histogram;
+    if (total === 0) nothingSeen();
+    return min === max ? { min, max } : this.#choose(this.#histogram);
+  }
+}
+
+function nothingSeen(): never {
+  throw invalid('ERR_QUANTIZATION', 'values', 'at least one value to choose a range from', 0);
 }

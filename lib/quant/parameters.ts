@@ -1,7 +1,8 @@
 /** Scales and zero points of activations, from their ranges. */
-import { chooseAffine, chooseSymmetric, type QParams } from './qparams.js';
+
 import type { Range } from './observers.js';
 import type { Placement } from './place.js';
+import { chooseAffine, chooseSymmetric, type QParams } from './qparams.js';
 import type { Scheme } from './schemes.js';
 
 /** What a result is whatever was seen, where the scheme says so: probabilities in 256 steps, tanh in 128 on either side. */
@@ -33,7 +34,12 @@ export function activationParameters(
     const known = fixedRanges[node.op]?.[activations.dtype];
     if (known !== undefined) fixedGroups.set(groupOf(output), known);
   }
-  return new Map([...quantized].map((name) => [name, fixedGroups.get(groupOf(name)) ?? parametersOf(byGroup.get(groupOf(name))!, activations)]));
+  return new Map(
+    [...quantized].map((name) => [
+      name,
+      fixedGroups.get(groupOf(name)) ?? parametersOf(byGroup.get(groupOf(name))!, activations),
+    ]),
+  );
 }
 
 export function parametersOf({ min, max }: Range, { dtype, symmetric }: Scheme['activations']): QParams {

@@ -33,7 +33,8 @@ export function placeQuantizers(graph: Graph, excluded: Excluded): Placement {
   const kept = new Set(graph.outputs);
   const left: { node: string; op: string; reason: string }[] = [];
   const targets: Target[] = [];
-  const isFloat = (name: string) => (graph.constants.get(name)?.type ?? graph.values.get(name)?.type ?? 'float32') === 'float32';
+  const isFloat = (name: string) =>
+    (graph.constants.get(name)?.type ?? graph.values.get(name)?.type ?? 'float32') === 'float32';
 
   for (const node of graph.nodes) {
     const form = integerForms[node.op];
@@ -50,7 +51,8 @@ export function placeQuantizers(graph: Graph, excluded: Excluded): Placement {
       form,
       inputs: node.inputs.filter((name, i) => name !== '' && !apart.includes(i)),
       output: outputOf(node, form),
-      ...(form.weights !== undefined && isConstant(node.inputs[form.weights.input]!) && { weights: node.inputs[form.weights.input]! }),
+      ...(form.weights !== undefined &&
+        isConstant(node.inputs[form.weights.input]!) && { weights: node.inputs[form.weights.input]! }),
       ...(bias !== '' && { bias }),
     });
   }
@@ -67,7 +69,8 @@ export function placeQuantizers(graph: Graph, excluded: Excluded): Placement {
   // What is moved is quantized before it is
   const want = (name: string): void => {
     const producer = producers.get(name);
-    const moved = producer !== undefined && producer.op !== 'Concat' && movesElements(producer) ? producer.inputs[0]! : undefined;
+    const moved =
+      producer !== undefined && producer.op !== 'Concat' && movesElements(producer) ? producer.inputs[0]! : undefined;
     if (moved !== undefined && isFloat(moved)) want(moved);
     else quantized.add(name);
   };

@@ -1,4 +1,5 @@
 /** Weights and biases as integers. */
+import { invalid } from '../errors.js';
 import type { QuantizedArray } from './qparams.js';
 import { chooseAffine, chooseSymmetric, type QParams, quantizedRanges } from './qparams.js';
 import type { Scheme } from './schemes.js';
@@ -8,12 +9,16 @@ export interface QuantizedWeights {
   readonly qparams: QParams;
 }
 
+/** What integers are chosen for one stretch of weights. */
+export type IntegerOptions = Pick<Scheme['weights'], 'symmetric' | 'bits' | 'dtype'>;
+
 /** How one real number becomes an integer: to the nearest, or at random. */
 export type Rounding = (value: number, index: number) => number;
 
 /**
- * Parameters of float weights: one for each index along `axis`, or one for all. 4 bits use 16 of the 256 steps: [-7, 7] where symmetric.
- * A channel of zeros alone has scale 1.
+ * Parameters of float weights: one for each index along `axis`, or one for all. 4 bits use 16 of the 256 steps: [-7, 7] where
+ * symmetric. A channel of zeros alone has scale 1. ERR_QUANTIZATION for buckets, which are not what integer operators have:
+ * `quantizeBuckets`.
  */
 export function weightParameters(
   data: Float32Array,
@@ -21,8 +26,11 @@ export function weightParameters(
   axis: number,
   { granularity, symmetric, bits, dtype }: Scheme['weights'],
 ): QParams {
+  if (typeof granularity === 'object') {
+    throw invalid('ERR_QUANTIZATION', 'granularity', 'per-channel or per-tensor for products of integers', granularity);
+  }
   const ranges = channelRanges(data, dims, granularity === 'per-channel' ? axis : undefined);
-  const all = ranges.map(([min, max]) => narrowed(min, max, symmetric, bits, dtype));
+  const all = ranges.map(([min, max]) => narrowed(min, max, { symmetric, bits, dtype }));
   if (granularity !== 'per-channel') return all[0]!;
   const scale = Float32Array.from(all, (each) => each.scale as number);
   const zeros = Int32Array.from(all, (each) => each.zeroPoint as number);
@@ -30,7 +38,8 @@ export function weightParameters(
   return { dtype, scale, zeroPoint, axis };
 }
 
-function narrowed(min: number, max: number, symmetric: boolean, bits: 8 | 4, dtype: 'int8' | 'uint8'): QParams {
+/** Parameters of weights between two ends. */
+export function narrowed(min: number, max: number, { symmetric, bits, dtype }: IntegerOptions): QParams {
   if (bits === 8) return symmetric ? chooseSymmetric(Math.max(-min, max), dtype) : chooseAffine(min, max, dtype);
   // 4 bits in a byte: the steps are 255 / 15 times as wide, or 127 / 7
   const middle = dtype === 'int8' ? 0 : 8;
@@ -47,7 +56,7 @@ function positive(scale: number): number {
 }
 
 /** Smallest and largest integer that weights of so many bits have. */
-export function weightLimits({ bits, symmetric, dtype }: Scheme['weights']): readonly [min: number, max: number] {
+export function weightLimits({ bits, symmetric, dtype }: IntegerOptions): readonly [min: number, max: number] {
   if (bits === 4) return dtype === 'int8' ? [symmetric ? -7 : -8, 7] : [symmetric ? 1 : 0, 15];
   const [min, max] = quantizedRanges[dtype];
   return [symmetric ? min + 1 : min, max];

@@ -1,8 +1,8 @@
 /** Data for calibration: taken from the caller one batch at a time, seen by everything that wants to see it. */
 import { describe, invalid, OctensorError } from '../errors.js';
 import type { Graph } from '../graph/graph.js';
-import { InferenceSession } from '../session.js';
 import { throwIfAborted } from '../session/options.js';
+import { InferenceSession } from '../session.js';
 import type { Tensor } from '../tensor.js';
 import type { Batch, CheckedOptions } from './options.js';
 
@@ -62,7 +62,12 @@ export class Calibration {
   }
 
   /** Runs the batches that were kept. */
-  async observeKept(phase: string, graph: Graph, names: readonly string[], see: (name: string, tensor: Tensor) => void): Promise<void> {
+  async observeKept(
+    phase: string,
+    graph: Graph,
+    names: readonly string[],
+    see: (name: string, tensor: Tensor) => void,
+  ): Promise<void> {
     const observed = await Observed.create(graph, names, this.#options);
     try {
       for (const [i, batch] of this.#kept.entries()) {
@@ -123,7 +128,8 @@ class Observed {
       } catch (error) {
         if (!(error instanceof OctensorError)) throw error;
         const node = this.#graph.nodes.find(({ outputs }) => outputs.includes(name));
-        const where = node === undefined ? `input ${describe(name)}` : `node ${describe(node.name)} (${node.op}), ${describe(name)}`;
+        const where =
+          node === undefined ? `input ${describe(name)}` : `node ${describe(node.name)} (${node.op}), ${describe(name)}`;
         throw new OctensorError(error.code, `${where}: ${error.message}`, { ...(node && { node: node.name }), cause: error });
       }
     }

@@ -49,13 +49,17 @@ export function checkQuantizeOptions(options: QuantizeOptions): CheckedOptions {
     throw invalid('ERR_OPTION', 'exclude', 'names and regular expressions', exclude);
   }
   if (!Number.isSafeInteger(seed)) throw invalid('ERR_OPTION', 'seed', 'an integer', seed);
-  if (smooth !== undefined && !(smooth >= 0 && smooth <= 1)) throw invalid('ERR_OPTION', 'smooth', 'a number from 0 to 1', smooth);
+  if (smooth !== undefined && !(smooth >= 0 && smooth <= 1))
+    throw invalid('ERR_OPTION', 'smooth', 'a number from 0 to 1', smooth);
   for (const name of ['equalize', 'biasCorrection', 'adaround'] as const) {
-    if (options[name] !== undefined && typeof options[name] !== 'boolean') throw invalid('ERR_OPTION', name, 'true or false', options[name]);
+    if (options[name] !== undefined && typeof options[name] !== 'boolean')
+      throw invalid('ERR_OPTION', name, 'true or false', options[name]);
   }
   if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalid('ERR_OPTION', 'signal', 'an AbortSignal', signal);
   const isIterable =
-    typeof calibration === 'object' && calibration !== null && (Symbol.asyncIterator in calibration || Symbol.iterator in calibration);
+    typeof calibration === 'object' &&
+    calibration !== null &&
+    (Symbol.asyncIterator in calibration || Symbol.iterator in calibration);
   const needsData = mode === 'static' || smooth !== undefined || options.adaround === true || options.biasCorrection === true;
   if (calibration === undefined ? needsData : !isIterable) {
     throw invalid('ERR_OPTION', 'calibration', 'an iterable of feeds', calibration);

@@ -50,7 +50,7 @@ OCTENSOR_INLINE typename V::Type Tanh(typename V::Type x) {
   return V::Select(V::Set(0.625f), magnitude, near, V::Select(x, V::Set(0), far, V::Negate(far)));
 }
 
-// 1 / (1 + e^-x), within 4e-7.
+// 1 / (1 + e^-x), within 4e-7; below the normal range it is 0.
 template <class V>
 OCTENSOR_INLINE typename V::Type Logistic(typename V::Type x) {
   return V::Divide(V::Set(1), V::Add(V::Set(1), Exp<V>(V::Negate(x))));

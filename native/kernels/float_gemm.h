@@ -10,6 +10,8 @@
 #ifndef OCTENSOR_KERNELS_FLOAT_GEMM_H_
 #define OCTENSOR_KERNELS_FLOAT_GEMM_H_
 
+#include <math.h>
+
 #include "kernels/float.h"
 #include "kernels/inline.h"
 
@@ -61,11 +63,16 @@ OCTENSOR_INLINE void Panels(const FloatTile& tile, const float* panel, size_t j)
       AddK<V, MR, kVectors>(sum, a, k, column);
     }
   }
-  const Bounds<V> bounds(tile.bounds);
+  if (tile.bounds.lo > -INFINITY || tile.bounds.hi < INFINITY) {
+    const Bounds<V> bounds(tile.bounds);
+    OCTENSOR_UNROLL for (int i = 0; i < MR; ++i) {
+      OCTENSOR_UNROLL for (int v = 0; v < kVectors; ++v) sum[i][v] = bounds.Clamp(sum[i][v]);
+    }
+  }
   OCTENSOR_UNROLL for (int i = 0; i < MR; ++i) {
     float* c = tile.c + i * tile.c_stride + j;
     OCTENSOR_UNROLL for (int v = 0; v < kVectors; ++v) {
-      const typename V::Type y = bounds.Clamp(sum[i][v]);
+      const typename V::Type y = sum[i][v];
       const size_t first = j + V::kLanes * v;
       if (first + V::kLanes <= tile.n) {
         V::Store(c + V::kLanes * v, y);

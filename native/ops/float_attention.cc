@@ -18,6 +18,7 @@ namespace {
 constexpr double kPackNanoseconds = 0.5, kMacNanoseconds = 0.025, kSoftmaxNanoseconds = 0.7;
 constexpr size_t kScoreBytes = size_t{256} << 10;  // of the rows that a thread has at work
 constexpr size_t kMaxBlockTiles = 4;
+constexpr size_t kLineFloats = kAlignment / sizeof(float);
 
 struct AttentionParams {
   size_t batches, heads, queries, keys, depth, value_depth;
@@ -29,9 +30,11 @@ class FloatAttentionStep : public Step {
  public:
   FloatAttentionStep(const FloatKernels& kernels, const AttentionParams& params, size_t threads)
       : kernels_(kernels), p_(params) {
-    const size_t tile_bytes = kernels.mr * p_.keys * sizeof(float);
+    // Rows one cache line more apart than they are long never all meet in a few sets of the level-1 cache.
+    score_stride_ = RoundUp(p_.keys, kLineFloats) + kLineFloats;
+    const size_t tile_bytes = kernels.mr * score_stride_ * sizeof(float);
     block_rows_ = kernels.mr * std::clamp<size_t>(kScoreBytes / tile_bytes, 1, kMaxBlockTiles);
-    score_bytes_ = RoundUp(block_rows_ * p_.keys * sizeof(float), kAlignment);
+    score_bytes_ = block_rows_ * score_stride_ * sizeof(float);
     key_bytes_ = PackedBytes(kernels, p_.depth, p_.keys);
     head_bytes_ = key_bytes_ + PackedBytes(kernels, p_.keys, p_.value_depth);
     packed_at_ = threads * score_bytes_;
@@ -85,19 +88,24 @@ class FloatAttentionStep : public Step {
     auto* scores = reinterpret_cast<float*>(memory.scratch + worker * score_bytes_);
     const float* q = memory.In<float>(p_.q) + At(head, first, p_.queries, p_.depth);
     MultiplyRows({&kernels_, p_.depth, p_.keys, PackedKeys(memory, head), zeros_.data(), kNone}, q, p_.heads * p_.depth, rows,
-                 scores, p_.keys);
+                 scores, score_stride_);
+    float factors[kMaxFloatMr * kMaxBlockTiles];
     for (size_t row = 0; row < rows; ++row) {
-      float* weights = scores + row * p_.keys;
-      SoftmaxRow(kernels_, weights, p_.keys, p_.beta, weights);
+      float* weights = scores + row * score_stride_;
+      factors[row] = static_cast<float>(1 / Exponentials(kernels_, weights, p_.keys, p_.beta, weights));
     }
     float* y = memory.Out<float>(p_.y) + At(head, first, p_.queries, p_.value_depth);
-    MultiplyRows({&kernels_, p_.keys, p_.value_depth, PackedValues(memory, head), zeros_.data(), kNone}, scores, p_.keys, rows,
-                 y, p_.heads * p_.value_depth);
+    MultiplyRows({&kernels_, p_.keys, p_.value_depth, PackedValues(memory, head), zeros_.data(), kNone}, scores, score_stride_,
+                 rows, y, p_.heads * p_.value_depth);
+    // What all weights of a row are divided by is what its sums are divided by, and those are fewer.
+    for (size_t row = 0; row < rows; ++row, y += p_.heads * p_.value_depth) {
+      kernels_.binary(FloatBinary::kMul, y, 1, factors + row, 0, p_.value_depth, kNone, y);
+    }
   }
 
   const FloatKernels& kernels_;
   AttentionParams p_;
-  size_t block_rows_, score_bytes_, key_bytes_, head_bytes_, packed_at_;
+  size_t block_rows_, score_stride_, score_bytes_, key_bytes_, head_bytes_, packed_at_;
   std::vector<float> zeros_;
 };
 
@@ -120,7 +128,8 @@ void MakeFloatAttentionStep(StepFields* fields, std::unique_ptr<Step>* step) {
   p.v = fields->In("v", CheckedProduct(fields, "keys", {p.batches, p.keys, p.heads, p.value_depth}), sizeof(float));
   p.y = fields->Out("y", CheckedProduct(fields, "queries", {p.batches, p.queries, p.heads, p.value_depth}), sizeof(float));
   // Scratch memory: scores of a block for each thread, and packed matrices, padded to whole vectors and cache lines.
-  CheckedProduct(fields, "keys", {threads, kMaxFloatMr * kMaxBlockTiles, RoundUp(p.keys, kAlignment), sizeof(float)});
+  CheckedProduct(fields, "keys",
+                 {threads, kMaxFloatMr * kMaxBlockTiles, RoundUp(p.keys, kAlignment) + kAlignment, sizeof(float)});
   CheckedProduct(fields, "keys",
                  {p.batches, p.heads, RoundUp(p.keys, kAlignment), RoundUp(p.depth, kAlignment), sizeof(float)});
   CheckedProduct(fields, "keys",

@@ -63,13 +63,17 @@ class FloatSoftmaxStep : public Step {
 
 }  // namespace
 
-void SoftmaxRow(const FloatKernels& kernels, const float* x, size_t length, float beta, float* y) {
+double Exponentials(const FloatKernels& kernels, const float* x, size_t length, float beta, float* y) {
   const float max = Largest(kernels, x, length);
   double sum = 0;
   for (size_t i = 0; i < length; i += kMaxFloatRun) {
     sum += kernels.exp_sum(x + i, std::min(kMaxFloatRun, length - i), max, beta, y + i);
   }
-  const auto factor = static_cast<float>(1 / sum);
+  return sum;
+}
+
+void SoftmaxRow(const FloatKernels& kernels, const float* x, size_t length, float beta, float* y) {
+  const auto factor = static_cast<float>(1 / Exponentials(kernels, x, length, beta, y));
   kernels.binary(FloatBinary::kMul, y, 1, &factor, 0, length, {-INFINITY, INFINITY}, y);
 }
 

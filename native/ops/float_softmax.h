@@ -8,6 +8,9 @@
 
 namespace octensor {
 
+// y[i] = e^(beta (x[i] - max x)), and their sum; y may be x.
+double Exponentials(const FloatKernels& kernels, const float* x, size_t length, float beta, float* y);
+
 // y[i] = e^(beta x[i]) / sum of e^(beta x[j]); y may be x.
 void SoftmaxRow(const FloatKernels& kernels, const float* x, size_t length, float beta, float* y);
 

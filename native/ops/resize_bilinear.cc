@@ -26,6 +26,16 @@ struct Float {
   }
 };
 
+// As ONNX Runtime adds them: the weights are multiplied first, and the pixels come in the order in which they lie.
+struct FloatByRows {
+  using Element = float;
+  using Weight = float;
+  static float Combine(float a, float b, float c, float d, float top, float bottom, float left, float right) {
+    const float first = left * top * a + right * top * c;
+    return first + left * bottom * b + right * bottom * d;
+  }
+};
+
 struct Uint8 {
   using Element = uint8_t;
   using Weight = float;
@@ -192,17 +202,19 @@ void MakeBilinear(StepFields* fields, std::unique_ptr<Step>* step) {
 
 }  // namespace
 
-// x: [batches, height, width, channels], y: [batches, outHeight, outWidth, channels]; type: 0 int8, 1 uint8, 3 float32. For
+// x: [batches, height, width, channels], y: [batches, outHeight, outWidth, channels]; type: 0 int8, 1 uint8, 3 float32, 4 float32 by rows. For
 // rows (of length outHeight) and columns (outWidth): rowLower and rowUpper: int32, and their weights rowLowerWeight and
 // rowUpperWeight: float32, or int32 in units of 2^-10 for int8
 void MakeResizeBilinearStep(StepFields* fields, std::unique_ptr<Step>* step) {
-  switch (fields->Integer("type", 0, 3)) {
+  switch (fields->Integer("type", 0, 4)) {
     case 0:
       return MakeBilinear<Int8>(fields, step);
     case 1:
       return MakeBilinear<Uint8>(fields, step);
     case 3:
       return MakeBilinear<Float>(fields, step);
+    case 4:
+      return MakeBilinear<FloatByRows>(fields, step);
     default:
       return fields->Fail("type", StatusCode::kShape, "expected int8, uint8 or float32");
   }

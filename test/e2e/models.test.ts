@@ -124,7 +124,7 @@ test('a file of another kind', failure, run('--input', 'x=text.txt'), 2, /expect
 test('a file that is not there', failure, run('--input', 'x=gone.npy'), 1, /ERR_INPUT: ENOENT/);
 test('a wrong shape', failure, run('--input', 'x=long.npy'), 1, /ERR_SHAPE: .*expected \[1, 4\], got \[1, 3\]/);
 test('a model that is not there', failure, ['run', 'gone.tflite'], 1, /ERR_MODEL_FORMAT: .*ENOENT/);
-test('no model', failure, ['inspect', 'text.txt'], 1, /ERR_MODEL_FORMAT: .*expected a TFLite model/);
+test('no model', failure, ['inspect', 'text.txt'], 1, /ERR_MODEL_FORMAT: .*expected an ONNX or TFLite model/);
 test('an instruction set that is not there', failure, run('--isa', process.arch === 'x64' ? 'neon' : 'avx2'), 1, /ERR_NATIVE/);
 test('wrong means', failure, run('--input', 'x=bytes.npy', '--mean', '1,2'), 2, /--mean: expected one number or three, got 2/);
 

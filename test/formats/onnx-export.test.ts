@@ -11,7 +11,7 @@ import { accumulator, float, graphOf } from '../support/graphs.js';
 import { throwsCode } from '../support/throws.js';
 import { rejectsCode } from '../support/throws-async.js';
 
-const int8 = (name: string, dims: Value['dims'], scale: number, zeroPoint: number): Value => ({
+const int8 = (name: string, dims: readonly number[], scale: number, zeroPoint: number): Value => ({
   name,
   type: 'int8',
   dims,

@@ -7,7 +7,18 @@ import { type Graph, InferenceSession, loadModel, Tensor } from 'octensor';
 import { fromFloat16Bits } from '#lib/float16.js';
 import { importOnnx } from '#lib/formats/onnx/import.js';
 import { TensorProto_DataLocation as Location, TensorProto_DataType as OnnxType } from '#lib/formats/onnx/schema/onnx_pb.js';
-import { type GraphInit, graph, int, ints, node, type OnnxSketch, onnxModel, tensor, text, value } from '../support/onnx-file.js';
+import {
+  type GraphInit,
+  graph,
+  int,
+  ints,
+  node,
+  type OnnxSketch,
+  onnxModel,
+  tensor,
+  text,
+  value,
+} from '../support/onnx-file.js';
 import { smallOnnxModel } from '../support/small-onnx-model.js';
 import { throwsCode } from '../support/throws.js';
 import { rejectsCode } from '../support/throws-async.js';
@@ -19,7 +30,10 @@ const long = (data: number) => new Tensor('int64', [BigInt(data)], []);
 const bool = (data: boolean) => new Tensor('bool', [data], []);
 const xy = { inputs: [value('x', 'float32', [2])], outputs: [value('y', 'float32', [2])] };
 
-async function results(sketch: OnnxSketch, feeds: Readonly<Record<string, Tensor>>): Promise<Record<string, readonly unknown[]>> {
+async function results(
+  sketch: OnnxSketch,
+  feeds: Readonly<Record<string, Tensor>>,
+): Promise<Record<string, readonly unknown[]>> {
   const bytes = onnxModel(sketch);
   const all = await Promise.all(
     (['reference', 'native'] as const).map(async (backend) => {
@@ -159,7 +173,10 @@ test('an input of float16 that is an output, and a constant that is one', async 
 });
 
 test('a Cast to float16 loses what float16 does not hold', async (t) => {
-  const sketch = { ...xy, nodes: [node('h = Cast x', int('to', OnnxType.FLOAT16)), node('y = Cast h', int('to', OnnxType.FLOAT))] };
+  const sketch = {
+    ...xy,
+    nodes: [node('h = Cast x', int('to', OnnxType.FLOAT16)), node('y = Cast h', int('to', OnnxType.FLOAT))],
+  };
   t.deepEqual(await results(sketch, { x: floats(1 / 3, 1e-9) }), { y: [fromFloat16Bits(0x3555), 0] });
 });
 
@@ -203,8 +220,18 @@ test('If with a condition that is computed', async (t) => {
 test('a condition of more elements than one, or of another type', async (t) => {
   for (const c of [new Tensor('bool', [true, false]), floats(1), new Tensor('bool', [])]) {
     const nodes = [node('y = If c', ...branches(branch('z = Neg x'), branch('z = Abs x')))];
-    await rejectsCode(t, InferenceSession.create(onnxModel({ ...xy, nodes, initializers: { c } })), 'ERR_SHAPE', 'one element of bool');
+    await rejectsCode(
+      t,
+      InferenceSession.create(onnxModel({ ...xy, nodes, initializers: { c } })),
+      'ERR_SHAPE',
+      'one element of bool',
+    );
   }
+});
+
+test('an If without a condition', (t) => {
+  const nodes = [node('y = If -', ...branches(branch('z = Neg x'), branch('z = Abs x')))];
+  throwsCode(t, () => imported({ ...xy, nodes }), 'ERR_MODEL_FORMAT', 'expected input 0, got none');
 });
 
 test('own initializers of a branch hide those around it', async (t) => {
@@ -246,10 +273,7 @@ test('Loop with a count that is constant: carried values and stacked ones', asyn
 });
 
 test('Loop goes on while its condition is true, and as long as its shape grows', async (t) => {
-  const inside = body(
-    ['more = Concat s x', 'size = Size more', 'still = Less size limit'],
-    ['still', 'more'],
-  );
+  const inside = body(['more = Concat s x', 'size = Size more', 'still = Less size limit'], ['still', 'more']);
   const concat = { ...inside, node: [node('more = Concat s x', int('axis', 0)), ...inside.node!.slice(1)] };
   const sketch = {
     inputs: xy.inputs,
@@ -261,10 +285,7 @@ test('Loop goes on while its condition is true, and as long as its shape grows',
 });
 
 test('Loop whose rounds depend on data', async (t) => {
-  const inside = body(
-    ['more = Add s s', 'sum = ReduceSum more', 'still = Less sum limit'],
-    ['still', 'more'],
-  );
+  const inside = body(['more = Add s s', 'sum = ReduceSum more', 'still = Less sum limit'], ['still', 'more']);
   const sketch = {
     inputs: xy.inputs,
     outputs: [value('y')],
@@ -293,8 +314,15 @@ test('names in rounds do not meet those of the file, nor of other rounds', async
     ['Loop_2/v = Add s s', 'v = Add Loop_2/v one', 'v#2 = Identity v', 'still = Identity going'],
     ['still', 'v#2'],
   );
-  const nodes = [node('Loop_2/0/v = Neg x'), node('v = Abs x'), node('a = Loop n - v', graph('body', inside)), node('y = Add a Loop_2/0/v')];
-  t.deepEqual(await results({ ...xy, nodes, initializers: { n: long(3), one: floats(1) } }, { x: floats(1, 2) }), { y: [14, 21] });
+  const nodes = [
+    node('Loop_2/0/v = Neg x'),
+    node('v = Abs x'),
+    node('a = Loop n - v', graph('body', inside)),
+    node('y = Add a Loop_2/0/v'),
+  ];
+  t.deepEqual(await results({ ...xy, nodes, initializers: { n: long(3), one: floats(1) } }, { x: floats(1, 2) }), {
+    y: [14, 21],
+  });
 });
 
 test('a Loop that never ends, and ones that grow without bound', async (t) => {
@@ -349,7 +377,9 @@ test('external data beside the model', async (t) => {
 test('a value that many read, and many branches under many constants, take no longer for it', (t) => {
   const count = 5000;
   const readers = Array.from({ length: count }, (_, i) => node(`r${i} = Relu x`));
-  const ifs = Array.from({ length: 500 }, (_, i) => node(`i${i} = If c`, ...branches(branch('z = Neg x'), branch('z = Abs x'))));
+  const ifs = Array.from({ length: 500 }, (_, i) =>
+    node(`i${i} = If c`, ...branches(branch('z = Neg x'), branch('z = Abs x'))),
+  );
   const constants = Object.fromEntries(Array.from({ length: count }, (_, i) => [`k${i}`, floats(i)]));
   const initializers = { c: bool(true), ...constants };
   const { nodes } = imported({ ...xy, nodes: [...readers, ...ifs, node('y = Relu x')], initializers });
@@ -358,8 +388,14 @@ test('a value that many read, and many branches under many constants, take no lo
 });
 
 test('attributes of the wrong kind and out of range', (t) => {
-  const load = (...attributes: Parameters<typeof node>[1][]) => imported({ ...xy, nodes: [node('y = Transpose x', ...attributes)] });
+  const load = (...attributes: Parameters<typeof node>[1][]) =>
+    imported({ ...xy, nodes: [node('y = Transpose x', ...attributes)] });
   throwsCode(t, () => load(int('perm', 1)), 'ERR_MODEL_FORMAT', 'attribute perm: expected INTS, got INT');
   throwsCode(t, () => load(ints('perm', 2 ** 60)), 'ERR_MODEL_FORMAT', '53 bits');
-  throwsCode(t, () => imported({ ...xy, nodes: [node('y = Constant', tensor('other', floats(1)))] }), 'ERR_MODEL_FORMAT', 'Constant');
+  throwsCode(
+    t,
+    () => imported({ ...xy, nodes: [node('y = Constant', tensor('other', floats(1)))] }),
+    'ERR_MODEL_FORMAT',
+    'Constant',
+  );
 });

@@ -1,11 +1,14 @@
 /** Small damage to protocol buffers, along their fields: names, counts, types, lists, whole messages. Seeded. */
-import { mutateBytes } from './mutate.js';
+
 import type { Random } from '../support/random.js';
+import { mutateBytes } from './mutate.js';
 
 /** A field of a message, or an element of a list, and what it is. */
 interface Site {
   readonly holder: Record<string | number, unknown>;
   readonly key: string | number;
+  /** Of the field, also where this is an element of it. */
+  readonly field: string;
 }
 
 interface Found {
@@ -18,6 +21,7 @@ interface Found {
 const integers = [0n, 1n, 2n, 3n, 4n, 7n, -1n, -2n, 64n, 255n, 65536n, 2n ** 20n, 2n ** 31n - 1n, 2n ** 31n, -(2n ** 31n)];
 const extremes = [...integers, ...integers, 2n ** 40n, 2n ** 53n, 2n ** 63n - 1n, -(2n ** 63n)];
 const reals = [0, 1, 0.5, -1, 2, 1e-30, 1e30, 255, 3e38, Infinity, -Infinity, NaN];
+const realFields: ReadonlySet<string> = new Set(['f', 'floats', 'floatData', 'doubleData']);
 /** Any element of these is as good as another; lists of hundreds would hide what else there is. */
 const maxElements = 8;
 
@@ -35,10 +39,10 @@ function collect(message: object, found: Found): void {
   if (type !== undefined) found.messages.set(type, [...(found.messages.get(type) ?? []), message]);
   for (const [key, value] of Object.entries(message)) {
     if (key.startsWith('$') || value === undefined || key === 'docString') continue;
-    found.sites.push({ holder: message as Site['holder'], key });
+    found.sites.push({ holder: message as Site['holder'], key, field: key });
     if (Array.isArray(value)) {
       for (const [i, element] of value.slice(0, maxElements * 4).entries()) {
-        if (i < maxElements) found.sites.push({ holder: value as unknown as Site['holder'], key: i });
+        if (i < maxElements) found.sites.push({ holder: value as unknown as Site['holder'], key: i, field: key });
         if (isMessage(element)) collect(element, found);
         else if (typeof element === 'string') found.texts.push(element);
       }
@@ -51,15 +55,14 @@ function isMessage(value: unknown): value is object {
   return typeof value === 'object' && value !== null && !ArrayBuffer.isView(value);
 }
 
-function mutateSite(random: Random, { holder, key }: Site, { texts, messages }: Found): void {
+function mutateSite(random: Random, { holder, key, field }: Site, { texts, messages }: Found): void {
   const value = holder[key];
   if (typeof value === 'string') holder[key] = random.pick([...texts, ...texts, '', 'other', `${value}#1`]);
   else if (typeof value === 'bigint') holder[key] = near(random, value);
   else if (typeof value === 'boolean') holder[key] = !value;
   else if (typeof value === 'number') {
-    // Enumerations and int32 fields are integers of 32 bits; a float is whatever it is
-    const isInteger = Number.isInteger(value) && typeof key === 'string' && key !== 'f';
-    holder[key] = isInteger ? random.integer(0, 16) : random.pick(reals);
+    // Others are of 32 bits, most of them enumerations
+    holder[key] = realFields.has(field) ? random.pick(reals) : random.integer(-1, 17);
   } else if (value instanceof Uint8Array) holder[key] = value.length < 8 ? damaged(random, value) : mutateBytes(random, value);
   else if (Array.isArray(value)) mutateList(random, value, texts, messages);
   else if (isMessage(value)) {

@@ -100,6 +100,100 @@ TEST_CASE("functions of one number are those of lib/ops, rounded once") {
   });
 }
 
+struct Function {
+  FloatUnary op;
+  double (*exact)(double);
+  // Of the result, and of x.
+  double relative, absolute;
+};
+
+// Where e^-x is above the range of floats, its reciprocal is 0.
+constexpr double kTiny = 1.2e-38;
+
+const Function kFunctions[] = {
+    {FloatUnary::kExp, [](double x) { return std::exp(x); }, 2e-7, 0},
+    {FloatUnary::kTanh, [](double x) { return std::tanh(x); }, 4e-7, 0},
+    {FloatUnary::kLogistic, [](double x) { return 1 / (1 + std::exp(-x)); }, 4e-7, kTiny},
+    {FloatUnary::kErf, [](double x) { return std::erf(x); }, 5e-7, 0},
+    {FloatUnary::kGelu, [](double x) { return x * (1 + std::erf(x * std::sqrt(0.5))) / 2; }, 0, 5e-7},
+    {FloatUnary::kGeluTanh, [](double x) { return x * (1 + std::tanh(0.7978845608028654 * (x + 0.044715 * x * x * x))) / 2; },
+     1e-6, 1e-6},
+    {FloatUnary::kSwish, [](double x) { return x / (1 + std::exp(-x)); }, 1e-6, kTiny},
+};
+
+TEST_CASE("functions made of many instructions are within their errors") {
+  Random random(4);
+  std::vector<float> points = {0.0f,    -0.0f, 0.625f, -0.625f, 3.92f,   -3.92f, 1e-40f,
+                               -1e-30f, 88.7f, 88.8f,  -87.4f,  -103.9f, 1e9f};
+  for (int i = 0; i < 20000; ++i) points.push_back(RandomFloat(random, -12, 12));
+  for (int i = 0; i < 5000; ++i) points.push_back(RandomFloat(random, -100, 90));
+  for (int i = 0; i < 5000; ++i) points.push_back(std::ldexp(RandomFloat(random), -static_cast<int>(random() % 60)));
+  ForEachFloatKernels([&](const FloatKernels& kernels) {
+    std::vector<float> y(points.size());
+    for (const Function& f : kFunctions) {
+      kernels.unary(f.op, points.data(), points.size(), {1, 1}, y.data());
+      double worst = 0;
+      for (size_t i = 0; i < points.size(); ++i) {
+        const double x = points[i], exact = f.exact(x);
+        if (static_cast<float>(exact) == y[i]) continue;  // infinity
+        // Exponentials below the normal range have a granularity of their own.
+        const double allowed = f.relative * std::fabs(exact) + f.absolute * std::fabs(x) + 1.5e-45;
+        const double error = std::fabs(y[i] - exact) / allowed;
+        if (!(error <= worst)) worst = error;
+        if (!(error <= 1)) INFO("x=" << x << " y=" << y[i] << " exact=" << exact);
+      }
+      INFO(std::string(kernels.name) << " op=" << static_cast<int>(f.op));
+      CHECK(worst <= 1);
+      const float nan = kNaN;
+      kernels.unary(f.op, &nan, 1, {1, 1}, y.data());
+      CHECK(std::isnan(y[0]));
+    }
+  });
+}
+
+TEST_CASE("ranges, sums, exponentials and normalization of rows of any length") {
+  Random random(5);
+  ForEachFloatKernels([&](const FloatKernels& kernels) {
+    INFO(std::string(kernels.name));
+    for (const size_t n : {1, 3, 4, 7, 8, 15, 16, 17, 63, 64, 65, 130, 1000}) {
+      GuardedBuffer<float> x(n), y(n), scale(n), bias(n);
+      double sum = 0, magnitude = 0, squares = 0, exponentials = 0;
+      float low = 0.5f, high = 0.5f;
+      for (size_t i = 0; i < n; ++i) {
+        x[i] = RandomFloat(random, -3, 4);
+        scale[i] = RandomFloat(random);
+        bias[i] = RandomFloat(random);
+        sum += x[i];
+        magnitude += std::fabs(x[i]);
+        squares += (x[i] - 0.25) * (x[i] - 0.25);
+        exponentials += std::exp((x[i] - 4.0) * 0.5);
+        low = std::min(low, x[i]);
+        high = std::max(high, x[i]);
+      }
+      CHECK(std::fabs(kernels.sum(x.data(), n) - sum) <= 1e-6 * magnitude);
+      CHECK(std::fabs(kernels.squares(x.data(), n, 0.25f) - squares) <= 2e-6 * squares);
+      CHECK(std::fabs(kernels.exp_sum(x.data(), n, 4, 0.5f, y.data()) - exponentials) <= 2e-6 * exponentials);
+      CHECK(y.IsSurroundingUntouched());
+      for (size_t i = 0; i < n; ++i) CHECK(y[i] == doctest::Approx(std::exp((x[i] - 4.0) * 0.5)).epsilon(1e-6));
+      kernels.normalize(x.data(), n, 0.5f, 2, scale.data(), bias.data(), y.data());
+      CHECK(y.IsSurroundingUntouched());
+      for (size_t i = 0; i < n; ++i) CHECK(std::fabs(y[i] - ((x[i] - 0.5) * 2 * scale[i] + bias[i])) <= 4e-6);
+      float lo = 0.5f, hi = 0.5f;
+      kernels.range(x.data(), n, &lo, &hi);
+      CHECK(lo == low);
+      CHECK(hi == high);
+      for (size_t i = 0; i < n; i += 3) x[i] = kNaN;
+      lo = hi = 0;
+      kernels.range(x.data(), n, &lo, &hi);
+      for (size_t i = 0; i < n; ++i) {
+        if (std::isnan(x[i])) continue;
+        CHECK(lo <= x[i]);
+        CHECK(hi >= x[i]);
+      }
+    }
+  });
+}
+
 TEST_CASE("functions of two numbers are those of lib/ops, rounded once, whichever operand repeats") {
   Random random(2);
   ForEachFloatKernels([&](const FloatKernels& kernels) {

@@ -9,6 +9,9 @@ test('operators are listed under their names', (t) => {
   for (const [name, op] of ops) t.is(op.name, name);
 });
 
+/** Never run themselves: the nodes of a branch or round take their place. */
+const controlFlow: ReadonlySet<string> = new Set(['If', 'Loop']);
+
 for (const op of ops.values()) {
   test(op.name, async (t) => {
     const names = new Set<string>();
@@ -18,17 +21,19 @@ for (const op of ops.values()) {
       names.add(name);
       verifyGraph(graph, ops);
       const before = elements(Object.values(feeds));
-      const expected = runCase(t, op, opCase);
+      const expected = controlFlow.has(op.name) ? undefined : runCase(t, op, opCase);
       t.deepEqual(elements(Object.values(feeds)), before, `${name} changes its inputs`);
 
       const session = await InferenceSession.create(graph, { backend: 'reference' });
       const results = await session.run(feeds);
       const outputs = graph.nodes[0]!.outputs;
-      t.deepEqual(
-        elements(graph.outputs.map((output) => results[output]!)),
-        elements(graph.outputs.map((output) => expected[outputs.indexOf(output)]!)),
-        name,
-      );
+      if (expected !== undefined) {
+        t.deepEqual(
+          elements(graph.outputs.map((output) => results[output]!)),
+          elements(graph.outputs.map((output) => expected[outputs.indexOf(output)]!)),
+          name,
+        );
+      }
       session.resetStates();
       t.deepEqual(session.runSync(feeds), results, name);
       await session.release();

@@ -7,7 +7,7 @@ import { fuseQdq } from '#lib/passes/fuse-qdq.js';
 import { optimize } from '#lib/passes/index.js';
 import { resolveGraph } from '#lib/plan/resolve.js';
 import { specializeGraph } from '#lib/plan/specialize.js';
-import { int, ints, node, type NodeInit, onnxModel, text, value } from '../support/onnx-file.js';
+import { int, ints, type NodeInit, node, onnxModel, text, value } from '../support/onnx-file.js';
 import { expectSame } from '../support/same.js';
 
 type Constants = Readonly<Record<string, Tensor>>;
@@ -23,7 +23,12 @@ const quantize = (from: string, to: string, scale = 's', zero = 'z') => node(`${
 const dequantize = (from: string, to = `${from}d`, scale = 's', zero = 'z') =>
   node(`${to} = DequantizeLinear ${from} ${scale} ${zero}`);
 
-function load(nodes: readonly NodeInit[], constants: Constants = {}, outputs: readonly string[] = ['y'], dims = [1, 4, 4, 4]): Graph {
+function load(
+  nodes: readonly NodeInit[],
+  constants: Constants = {},
+  outputs: readonly string[] = ['y'],
+  dims = [1, 4, 4, 4],
+): Graph {
   return importOnnx(
     onnxModel({
       inputs: [value('q', 'uint8', dims), value('p', 'uint8', dims)],
@@ -70,7 +75,10 @@ const conv = node('c = Conv qd wd bd', ints('kernel_shape', 1, 1));
 const coarse = { s2: scalar(8), z2: byte(128) };
 
 test('a convolution and its Relu', async (t) => {
-  const graph = load([...dequantizedWeights, conv, node('r = Relu c'), quantize('r', 'y', 's2', 'z2')], { ...weights, ...coarse });
+  const graph = load([...dequantizedWeights, conv, node('r = Relu c'), quantize('r', 'y', 's2', 'z2')], {
+    ...weights,
+    ...coarse,
+  });
   const { ops, log } = await fused(t, graph, 1);
   t.deepEqual(ops, ['Transpose', 'Conv2D', 'Transpose']);
   t.deepEqual(log, ['Conv2D']);
@@ -98,7 +106,11 @@ test('weights that are quantized per channel, with a bias of as many scales', as
 });
 
 test('depthwise: the channels of the weights are the last of ours', async (t) => {
-  const per = { w: codes([4, 1, 3, 3]), ws: new Tensor('float32', [0.5, 0.25, 1, 0.125]), wz: new Tensor('int8', [0, 0, 0, 0]) };
+  const per = {
+    w: codes([4, 1, 3, 3]),
+    ws: new Tensor('float32', [0.5, 0.25, 1, 0.125]),
+    wz: new Tensor('int8', [0, 0, 0, 0]),
+  };
   const nodes = [
     node('wd = DequantizeLinear w ws wz', int('axis', 0)),
     node('c = Conv qd wd', ints('kernel_shape', 3, 3), int('group', 4), ints('pads', 1, 1, 1, 1)),
@@ -153,7 +165,10 @@ test('results that several read, or that leave the graph, stay float', async (t)
   const nodes = [node('f = Add qd pd'), quantize('f', 'y', 's2', 'z2')];
   for (const [more, outputs] of [
     [[], ['y', 'f']],
-    [[node('g = Neg f'), quantize('g', 'v', 's2', 'z2')], ['y', 'v']],
+    [
+      [node('g = Neg f'), quantize('g', 'v', 's2', 'z2')],
+      ['y', 'v'],
+    ],
   ] as const) {
     const { log } = await fused(t, load([...nodes, ...more], {}, outputs), 0);
     t.deepEqual(log, ['Add: nothing quantizes its result']);
@@ -161,7 +176,12 @@ test('results that several read, or that leave the graph, stay float', async (t)
 });
 
 test('types that do not go together', async (t) => {
-  const nodes = [node('sum = Add qd pd'), quantize('sum', 'i', 's2', 'i2'), dequantize('i', 'id', 's2', 'i2'), quantize('id', 'y')];
+  const nodes = [
+    node('sum = Add qd pd'),
+    quantize('sum', 'i', 's2', 'i2'),
+    dequantize('i', 'id', 's2', 'i2'),
+    quantize('id', 'y'),
+  ];
   const { log } = await fused(t, load(nodes, { i2: signed(3) }), 0);
   t.deepEqual(log, ['Add: it would have uint8 and int8 in one operator']);
 });

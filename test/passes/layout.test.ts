@@ -22,7 +22,11 @@ const nhwc = (name: string) => float(name, [1, 2, 3, 4]);
 const nchw = (name: string) => float(name, [1, 4, 2, 3]);
 const ramp = (dims: readonly number[]) => {
   const size = dims.reduce((product, dim) => product * dim, 1);
-  return new Tensor('float32', Float32Array.from({ length: size }, (_, i) => i + 1), dims);
+  return new Tensor(
+    'float32',
+    Float32Array.from({ length: size }, (_, i) => i + 1),
+    dims,
+  );
 };
 
 interface Sketch {
@@ -83,7 +87,13 @@ test('branches that meet go together, constants are reordered', async (t) => {
   const { graph: after, nodes } = rewritten(graph, cancelTransposes);
   t.deepEqual(nodes.slice(0, 3), ['c:1 <- Mul(x, k:0)', 'd:2 <- Add(z, s)', 'e:3 <- Sub(c:1, d:2)']);
   const { dims, data } = after.constants.get('k:0')!;
-  t.deepEqual([dims, [...(data as Float32Array)]], [[1, 1, 1, 4], [1, 2, 3, 4]]);
+  t.deepEqual(
+    [dims, [...(data as Float32Array)]],
+    [
+      [1, 1, 1, 4],
+      [1, 2, 3, 4],
+    ],
+  );
 });
 
 test('a constant of all dimensions is moved element by element', async (t) => {
@@ -116,13 +126,7 @@ test('a residual is added in the order in which both branches were computed', as
     ...pool('sum', 'c'),
     transpose('c', 'y', toNhwc),
   ];
-  t.deepEqual(await left(t, between(nodes, { values })), [
-    'AveragePool2D',
-    'Relu',
-    'AveragePool2D',
-    'Add',
-    'AveragePool2D',
-  ]);
+  t.deepEqual(await left(t, between(nodes, { values })), ['AveragePool2D', 'Relu', 'AveragePool2D', 'Add', 'AveragePool2D']);
 });
 
 test('what is read in both orders is transposed once', async (t) => {
@@ -262,7 +266,10 @@ test('graphs without anything to do come back as they are', (t) => {
     [transpose('x', 'y', [0, 2, 1, 3])],
     [transpose('k', 'a', toNchw), transpose('a', 'y', toNhwc)],
   ]) {
-    const graph = between(nodes, { values: nodes.length === 1 ? [float('y', [1, 3, 2, 4])] : [], constants: { k: ones([1, 2, 3, 4]) } });
+    const graph = between(nodes, {
+      values: nodes.length === 1 ? [float('y', [1, 3, 2, 4])] : [],
+      constants: { k: ones([1, 2, 3, 4]) },
+    });
     const after = rewritten(graph, cancelTransposes);
     if (nodes.length === 1) t.is(after.graph, graph);
     else t.is(after.nodes.length, 2, 'what is constant is folded, not moved');

@@ -19,7 +19,11 @@ export const smallOnnxModel = onnxModel({
   inputs: [value('x', 'float32', ['batch', 2, 4, 4])],
   outputs: [value('y', 'float32', ['batch', 48]), value('seen', 'float32', [3])],
   initializers: {
-    w: new Tensor('float32', Array.from({ length: 6 }, (_, i) => i - 2), [3, 2, 1, 1]),
+    w: new Tensor(
+      'float32',
+      Array.from({ length: 6 }, (_, i) => i - 2),
+      [3, 2, 1, 1],
+    ),
     b: floats(1, -1, 0.5),
     s: scalar(0.125),
     z: byte(128),

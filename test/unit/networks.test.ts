@@ -1,4 +1,7 @@
 import test from 'ava';
+import { InferenceSession, Tensor } from 'octensor';
+import { agreementOf } from '#lib/cli/agreement.js';
+import { randomTensor } from '#lib/cli/operands.js';
 
 interface Network {
   readonly parameters: number;
@@ -9,10 +12,16 @@ interface Network {
   }[];
 }
 
+interface Model {
+  readonly length: number;
+  finish(): Buffer;
+}
+
 const folder = new URL('../../../bench/networks/', import.meta.url);
-const { networks, variants } = (await import(new URL('index.mjs', folder).href)) as {
+const { networks, variants, transformerBlock } = (await import(new URL('index.mjs', folder).href)) as {
   readonly networks: Readonly<Record<string, () => Network>>;
-  readonly variants: Readonly<Record<string, (network: Network) => { readonly length: number; finish(): Buffer }>>;
+  readonly variants: Readonly<Record<string, (network: Network) => Model>>;
+  readonly transformerBlock: (options: { width: number; sequence: number; isQuantized?: boolean }) => Model;
 };
 
 const mebi = 2 ** 20;
@@ -58,4 +67,35 @@ test('a model has as many bytes as was said before they were made', (t) => {
     t.is(bytes.length, model.length);
     t.true(make(networks['squeezenet-1.1']!()).finish().equals(bytes));
   }
+});
+
+async function outputOf(model: Model, input: Tensor): Promise<Tensor> {
+  const session = await InferenceSession.create(model.finish());
+  const { output } = await session.run({ input });
+  await session.release();
+  return output!;
+}
+
+const decibels = (actual: Tensor, expected: Tensor) => agreementOf({ tensor: actual }, { tensor: expected })!.sqnrDb;
+
+test('a quantized network computes what the float one does: its ranges fit', async (t) => {
+  const input = randomTensor('float32', [1, 3, 224, 224]);
+  const { float, ...quantized } = variants;
+  const expected = await outputOf(float!(networks['squeezenet-1.1']!()), input);
+  for (const [name, make] of Object.entries(quantized)) {
+    const sqnr = decibels(await outputOf(make(networks['squeezenet-1.1']!()), input), expected);
+    t.true(sqnr > 20, `${name}: ${sqnr} dB`);
+  }
+});
+
+test('a dynamically quantized block of a transformer computes what the float one does', async (t) => {
+  const input = new Tensor(
+    'float32',
+    Float32Array.from({ length: 5 * 128 }, (_, i) => Math.sin(i * i)),
+    [1, 5, 128],
+  );
+  const [quantized, float] = [true, false].map((isQuantized) => transformerBlock({ width: 128, sequence: 5, isQuantized }));
+  const output = await outputOf(quantized!, input);
+  t.deepEqual(output.dims, [1, 5, 128]);
+  t.true(decibels(output, await outputOf(float!, input)) > 30);
 });

@@ -1,15 +1,19 @@
 /** Resize, ResizeBilinear and ResizeNearest: native/ops/resize_{bilinear,nearest}.cc. */
 import type { ResizeAttributes } from '../../ops/resize.js';
 import { floatTaps, integerTaps, type Taps } from '../../ops/resize-bilinear.js';
+import { planeOf } from '../../ops/resize-nd.js';
 import { nearest } from '../../ops/resize-nearest.js';
 import { type ResizeNdAttributes, resizedAxes } from '../../ops/resize-plan.js';
-import { coordinatesOf, nearestElements, weightedTaps } from '../../ops/resize-taps.js';
+import { coordinatesOf, nearestElements } from '../../ops/resize-taps.js';
 import { product } from '../../ops/shapes.js';
 import { bytesPerElement } from '../../plan/memory.js';
 import { defineLowering, type LoweringContext, type Lowerings, type NativeStep, type StepOf } from './lowering.js';
 
 /** Of native/ops/resize_{bilinear,nearest}.cc. */
 const typeCodes: Readonly<Record<string, number>> = { int8: 0, uint8: 1, float32: 3 };
+
+/** As Resize adds float32. */
+const floatByRows = 4;
 
 export const resizeLowerings: Lowerings = {
   Resize: defineLowering<ResizeNdAttributes>(lowerResize),
@@ -50,7 +54,7 @@ export const resizeLowerings: Lowerings = {
 function lowerResize(step: StepOf<ResizeNdAttributes>, context: LoweringContext): readonly NativeStep[] | undefined {
   const { attributes, inputs, outputs } = step;
   const [x, y] = [inputs[0]!, outputs[0]!];
-  const { mode, coordinates, antialias } = attributes;
+  const { mode, coordinates } = attributes;
   const axes = resizedAxes(step);
   const changed = axes.flatMap(({ from, to, scale }, axis) => (from !== to || scale !== 1 ? [axis] : []));
   const first = Math.min(changed[0] ?? 0, x.dims.length - 2);
@@ -73,20 +77,20 @@ function lowerResize(step: StepOf<ResizeNdAttributes>, context: LoweringContext)
       { kind: 'resize-nearest', fields: { ...fields, elementBytes: bytesPerElement[x.type], rows: rows!, columns: columns! } },
     ];
   }
-  if (mode !== 'linear' || antialias || x.type !== 'float32') return undefined;
-  const [rows, columns] = places.map((place, i) => weightedTaps(place, axes[first + i]!, attributes));
-  const every = <T extends Int32Array | Float64Array>(values: T, k: number) => values.filter((_, i) => i % 2 === k) as T;
+  const plane = planeOf(step);
+  if (plane === undefined || plane.first !== first) return undefined;
+  const { rows, columns } = plane;
   const taps = {
-    rowLower: every(rows!.elements, 0),
-    rowUpper: every(rows!.elements, 1),
-    rowLowerWeight: Float32Array.from(every(rows!.weights, 0)),
-    rowUpperWeight: Float32Array.from(every(rows!.weights, 1)),
-    columnLower: every(columns!.elements, 0),
-    columnUpper: every(columns!.elements, 1),
-    columnLowerWeight: Float32Array.from(every(columns!.weights, 0)),
-    columnUpperWeight: Float32Array.from(every(columns!.weights, 1)),
+    rowLower: rows.lower,
+    rowUpper: rows.upper,
+    rowLowerWeight: rows.lowerWeight,
+    rowUpperWeight: rows.upperWeight,
+    columnLower: columns.lower,
+    columnUpper: columns.upper,
+    columnLowerWeight: columns.lowerWeight,
+    columnUpperWeight: columns.upperWeight,
   };
-  return [{ kind: 'resize-bilinear', fields: { ...fields, type: typeCodes.float32!, ...taps } }];
+  return [{ kind: 'resize-bilinear', fields: { ...fields, type: floatByRows, ...taps } }];
 }
 
 function shapeFields({ inputs, outputs, attributes }: StepOf<ResizeAttributes>, context: LoweringContext) {

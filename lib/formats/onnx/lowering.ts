@@ -64,6 +64,10 @@ export class Lowering {
       inputs: inputs.slice(0, last + 1),
       outputs: names,
     });
+    // What is dequantized is of the shape of its integers
+    const dims = op === 'Dequantize' ? this.dimsOf(inputs[0]!) : undefined;
+    if (dims !== undefined && !this.values.has(names[0]!))
+      this.values.set(names[0]!, { name: names[0]!, type: 'float32', dims });
     return names as [string, ...string[]];
   }
 

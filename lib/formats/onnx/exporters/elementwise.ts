@@ -8,13 +8,13 @@ import type { OnnxValue } from '../export-names.js';
 import { elemTypeOf } from '../model.js';
 import { clamp, commonLayout, defineActivated, type Exporter, type Exporters, exporter } from './exporter.js';
 
-type Write = (graph: ExportGraph, inputs: readonly OnnxValue[]) => OnnxValue;
+type Write = (graph: ExportGraph, inputs: readonly OnnxValue[], output: string) => OnnxValue;
 
 function elementwise(write: Write): Exporter {
   return exporter<{ readonly activation?: Activation } | undefined>(({ inputs, outputs, attributes }, graph) => {
     const layout = commonLayout(graph, inputs);
     const values = inputs.map((name) => graph.real(name, layout));
-    defineActivated(graph, outputs[0]!, write(graph, values), attributes?.activation ?? 'none', layout);
+    defineActivated(graph, outputs[0]!, write(graph, values, outputs[0]!), attributes?.activation ?? 'none', layout);
   });
 }
 
@@ -22,12 +22,11 @@ function same(opType: string, attributes: AttributeValues = {}): Exporter {
   return elementwise((graph, inputs) => graph.add(opType, inputs, attributes));
 }
 
-/** Operators whose results are not reals: what they give is stored as it is. */
 function negated(opType: string): Exporter {
   return elementwise((graph, inputs) => graph.add('Not', [graph.add(opType, inputs)]));
 }
 
-/** 8-bit integers are scaled by powers of two there, which no operator of ONNX does. */
+/** 16-bit integers may be shifted by powers of two, which no operator of ONNX does. */
 const sum = (opType: string): Exporter =>
   exporter<{ readonly activation: Activation; readonly potScale: boolean }>((node, graph) => {
     if (node.attributes.potScale) throw graph.unsupported('scales that are powers of two');
@@ -67,8 +66,6 @@ const quantize = exporter(({ inputs, outputs }, graph) => {
   graph.defineReal(outputs[0]!, graph.real(inputs[0]!, layout), layout);
 });
 
-const one = (graph: ExportGraph) => graph.literal('float32', [1], []);
-
 export const elementwiseExporters: Exporters = {
   Abs: same('Abs'),
   Add: sum('Add'),
@@ -107,12 +104,12 @@ export const elementwiseExporters: Exporters = {
   PRelu: same('PRelu'),
   Pow: same('Pow'),
   Quantize: quantize,
-  Reciprocal: elementwise((graph, [x]) => graph.add('Div', [one(graph), x])),
+  Reciprocal: same('Reciprocal'),
   Relu: elementwise((graph, [x]) => graph.add('Relu', [x])),
-  Relu6: elementwise((graph, [x]) => clamp(graph, x!, 'relu6')),
-  ReluN1To1: elementwise((graph, [x]) => clamp(graph, x!, 'relu-n1-to-1')),
+  Relu6: elementwise((graph, [x], y) => clamp(graph, y, x!, 'relu6')),
+  ReluN1To1: elementwise((graph, [x], y) => clamp(graph, y, x!, 'relu-n1-to-1')),
   Round: same('Round'),
-  Rsqrt: elementwise((graph, [x]) => graph.add('Div', [one(graph), graph.add('Sqrt', [x])])),
+  Rsqrt: elementwise((graph, [x]) => graph.add('Reciprocal', [graph.add('Sqrt', [x])])),
   Select: same('Where'),
   Sign: same('Sign'),
   Sin: same('Sin'),

@@ -39,13 +39,15 @@ export function defineActivated(
   activation: Activation,
   layout: Layout = 'own',
 ): void {
-  graph.defineReal(name, isSaturation(graph, name, activation) ? value : clamp(graph, value, activation), layout);
+  graph.defineReal(name, isSaturation(graph, name, activation) ? value : clamp(graph, name, value, activation), layout);
 }
 
-export function clamp(graph: ExportGraph, value: OnnxValue, activation: Activation): OnnxValue {
+/** `value` within the activation's bounds, of the type in which `name` is computed. */
+export function clamp(graph: ExportGraph, name: string, value: OnnxValue, activation: Activation): OnnxValue {
   const [low, high] = activationBounds[activation];
   if (high === Infinity) return low === 0 ? graph.add('Relu', [value]) : value;
-  return graph.add('Clip', [value, graph.literal('float32', [low], []), graph.literal('float32', [high], [])]);
+  const type = graph.isQuantized(name) ? 'float32' : (graph.value(name)?.type ?? 'float32');
+  return graph.add('Clip', [value, graph.literal(type, [low], []), graph.literal(type, [high], [])]);
 }
 
 function isSaturation(graph: ExportGraph, name: string, activation: Activation): boolean {

@@ -16,7 +16,6 @@ function parametric(opType: string, renamed: Readonly<Record<string, string>> = 
   });
 }
 
-/** Of elements as they are stored: integers are no reals here. */
 function plain(opType: string, own: AttributeValues = {}): Exporter {
   return exporter(({ inputs, outputs }, graph) => {
     const layout = commonLayout(graph, inputs);

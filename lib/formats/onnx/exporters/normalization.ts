@@ -34,7 +34,7 @@ function channelsFirst(graph: ExportGraph, x: string, axis: number): Layout {
   if (axis === 1) return 'own';
   const rank = graph.rank(x);
   if (rank === imageRank && axisIn('nchw', axis) === 1) return 'nchw';
-  if (rank !== undefined && axis + rank === 1) return 'own';
+  if (rank !== undefined && axis < 0 && axis + rank === 1) return 'own';
   throw graph.unsupported(`channels along axis ${axis}`);
 }
 

@@ -49,10 +49,10 @@ function scaled(node: OnnxNode, graph: Lowering, x: string, factor: number, outp
   return graph.add(node, 'Mul', { activation }, inputs, output === undefined ? 1 : [output])[0];
 }
 
-/** C as a vector of N elements, where it is known to be one; undefined where it is broadcast otherwise or computed. `b`: B's index. */
+/** C as a vector of N elements, where it is known to be one; undefined where it is broadcast otherwise. `b`: B's index. */
 export function biasOf(node: OnnxNode, graph: Lowering, c: string, b: number): string | undefined {
   const columns = graph.dimsOf(node.required(b))?.at(node.boolean('transB') ? 0 : 1);
-  const dims = graph.constantOf(c)?.dims;
+  const dims = graph.dimsOf(c);
   if (dims === undefined || dims.length < 1 || dims.length > 2 || dims.at(-1) !== columns) return undefined;
   if (dims.length === 1) return c;
   return dims[0] === 1 ? graph.add(node, 'Reshape', { shape: [columns as number] }, [c])[0] : undefined;
