@@ -1,16 +1,19 @@
 /** From a float graph and data to a graph of integers. */
 import type { Graph } from './graph/graph.js';
 import { fuseQdq, type QdqEntry } from './passes/fuse-qdq.js';
+import { equalize } from './quant/algorithms/equalize.js';
 import { insertQuantizers } from './quant/insert.js';
 import { makeObserver, type Observer, type Range } from './quant/observers.js';
 import { activationParameters } from './quant/parameters.js';
 import { type Placement, placeQuantizers } from './quant/place.js';
 import type { Scheme } from './quant/schemes.js';
+import type { Rounding } from './quant/weights.js';
 import { Calibration } from './quantize/calibration.js';
-import { constantQuantizer } from './quantize/constants.js';
+import { constantQuantizer, type Roundings } from './quantize/constants.js';
 import { quantizeDynamically } from './quantize/dynamic.js';
 import { type CheckedOptions, checkQuantizeOptions, type QuantizeOptions } from './quantize/options.js';
 import { inputDimsOf, prepareGraph } from './quantize/prepare.js';
+import { adaptRoundings, smooth, withCorrectedBiases } from './quantize/refine.js';
 import { quantizeWeightsOnly } from './quantize/weights-only.js';
 import { throwIfAborted } from './session/options.js';
 
@@ -52,28 +55,97 @@ function quantizeConstants(graph: Graph, options: CheckedOptions): Quantized {
 async function quantizeStatic(graph: Graph, options: CheckedOptions): Promise<Quantized> {
   const { resolved: scheme, exclude } = options;
   const calibration = await Calibration.open(options);
-  const prepared = prepareGraph(graph, inputDimsOf(graph, calibration.first));
+  let prepared = prepareGraph(graph, inputDimsOf(graph, calibration.first));
+  if (options.equalize) prepared = equalize(prepared, { replaceRelu6: false });
   const placement = placeQuantizers(prepared, exclude);
   const ranges = await observe(calibration, prepared, placement, scheme);
+  if (options.smooth !== undefined) {
+    // What the products read is another value now, and its range another
+    const smoothed = await smooth(prepared, calibration, options.smooth);
+    return finish(smoothed, await observeAgain(calibration, smoothed, options), calibration, options);
+  }
+  return finish(prepared, { placement, ranges }, calibration, options);
+}
+
+interface Observed {
+  readonly placement: Placement;
+  readonly ranges: ReadonlyMap<string, Range>;
+}
+
+async function finish(graph: Graph, observed: Observed, calibration: Calibration, options: CheckedOptions): Promise<Quantized> {
+  const { resolved: scheme } = options;
+  const { placement, ranges } = observed;
   const parameters = activationParameters(placement, ranges, scheme);
-  const spelled = insertQuantizers(prepared, placement, parameters, constantQuantizer(prepared, scheme));
+  const nearest = constantQuantizer(graph, scheme);
+  const roundings = options.adaround
+    ? await adaptRoundings(graph, placement.targets, calibration, nearest, options)
+    : randomRoundings(placement, options);
+  const constants = constantQuantizer(graph, scheme, roundings);
+  let spelled = insertQuantizers(graph, placement, parameters, constants);
+  if (options.biasCorrection) {
+    const corrected = await withCorrectedBiases(graph, spelled, placement.targets, calibration, constants, options);
+    // Nodes are others, names are the same
+    const again = placeQuantizers(corrected, options.exclude);
+    spelled = insertQuantizers(corrected, again, parameters, constantQuantizer(corrected, scheme, roundings));
+  }
   const { graph: fused, log } = fuseQdq(spelled);
   return { graph: describeOrigin(fused, options), ranges: new Map(ranges), log: [...log, ...placement.left] };
+}
+
+/** Ranges of another form of the graph, over the batches that were kept. */
+async function observeAgain(calibration: Calibration, graph: Graph, options: CheckedOptions): Promise<Observed> {
+  const placement = placeQuantizers(graph, options.exclude);
+  const { observers, names } = observersOf(graph, placement, options.resolved);
+  await calibration.observeKept('calibrate again', graph, names, (name, { data }) =>
+    observers.get(name)!.observe(data as Float32Array),
+  );
+  return { placement, ranges: rangesOf(observers) };
 }
 
 async function observe(
   calibration: Calibration,
   graph: Graph,
-  { quantized }: Placement,
-  { activations }: Scheme,
+  placement: Placement,
+  scheme: Scheme,
 ): Promise<ReadonlyMap<string, Range>> {
-  const observers = new Map<string, Observer>();
-  const constants = [...quantized].filter((name) => graph.constants.has(name));
-  for (const name of quantized) observers.set(name, makeObserver(activations));
-  for (const name of constants) observers.get(name)!.observe(graph.constants.get(name)!.data as Float32Array);
-  const names = [...quantized].filter((name) => !graph.constants.has(name));
+  const { observers, names } = observersOf(graph, placement, scheme);
   await calibration.observeAll(graph, names, (name, { data }) => observers.get(name)!.observe(data as Float32Array));
+  return rangesOf(observers);
+}
+
+/** An observer for each quantized value, and the names of those that are not known beforehand. */
+function observersOf(graph: Graph, { quantized }: Placement, { activations }: Scheme) {
+  const observers = new Map([...quantized].map((name) => [name, makeObserver(activations)] as const));
+  for (const [name, observer] of observers) {
+    const constant = graph.constants.get(name);
+    if (constant !== undefined) observer.observe(constant.data as Float32Array);
+  }
+  return { observers, names: [...quantized].filter((name) => !graph.constants.has(name)) };
+}
+
+function rangesOf(observers: ReadonlyMap<string, Observer>): ReadonlyMap<string, Range> {
   return new Map([...observers].map(([name, observer]) => [name, observer.range()]));
+}
+
+/** Stochastic rounding, where it is asked for: floor(x + u), u uniform from 0 to 1, of a generator for each constant. */
+function randomRoundings({ targets }: Placement, { resolved, seed }: CheckedOptions): Roundings {
+  if (!resolved.weights.stochastic) return new Map();
+  return new Map(
+    targets.flatMap(({ weights }, i): [string, Rounding][] => {
+      let state = Math.imul(seed + i, 0x9e3779b1) >>> 0;
+      const next = () => {
+        state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+        return (state >>> 8) / 2 ** 24;
+      };
+      // Asked twice, the same weights are rounded in the same way
+      const chosen = new Map<number, number>();
+      const round: Rounding = (value, index) => {
+        if (!chosen.has(index)) chosen.set(index, next());
+        return Math.floor(value + chosen.get(index)!);
+      };
+      return weights === undefined ? [] : [[weights, round]];
+    }),
+  );
 }
 
 /** Where every scale came from goes with the file. */

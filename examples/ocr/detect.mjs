@@ -49,10 +49,10 @@ export class Detector {
     const results = await this.#session.run({ [input]: new Tensor('float32', pixels, [1, 3, height, width]) });
     const [across, down] = [picture.width / width, picture.height / height];
     return boxesOf(/** @type {Float32Array} */ (results[output].data), width, height).map((box) => ({
-      left: Math.max(0, Math.round(box.left * across)),
-      top: Math.max(0, Math.round(box.top * down)),
-      right: Math.min(picture.width, Math.round(box.right * across)),
-      bottom: Math.min(picture.height, Math.round(box.bottom * down)),
+      left: Math.max(0, Math.floor(box.left * across)),
+      top: Math.max(0, Math.floor(box.top * down)),
+      right: Math.min(picture.width, Math.ceil(box.right * across)),
+      bottom: Math.min(picture.height, Math.ceil(box.bottom * down)),
     }));
   }
 

@@ -70,7 +70,9 @@ export class Recognizer {
 export function decode(probabilities, keys) {
   const classes = keys.length;
   if (probabilities.length % classes !== 0) {
-    throw new RangeError(`expected probabilities of ${classes} classes, as there are keys, got ${probabilities.length} numbers`);
+    throw new RangeError(
+      `expected probabilities of ${classes} classes, as there are keys, got ${probabilities.length} numbers`,
+    );
   }
   let [text, sum, count, previous] = ['', 0, 0, 0];
   for (let start = 0; start < probabilities.length; start += classes) {

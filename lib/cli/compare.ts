@@ -13,6 +13,8 @@ import { inputShapesOf } from './input-shapes.js';
 import { type InputOptions, readInputs, withInputOptions, withShapes } from './inputs.js';
 import { randomTensor } from './operands.js';
 import { print, printJson, printTable } from './output.js';
+import { comparisonReport } from './report/comparison.js';
+import { writePage } from './report/page.js';
 
 interface Options extends InputOptions {
   readonly random?: boolean;
@@ -21,6 +23,7 @@ interface Options extends InputOptions {
   readonly threads: number;
   readonly perLayer?: boolean;
   readonly minSqnr?: number;
+  readonly report?: string;
   readonly json?: boolean;
 }
 
@@ -59,6 +62,7 @@ export function addCompare(program: Command): void {
       `signal to noise of outputs (default: the same bits between backends, else ${defaultMinSqnr.float} for a float model, ${defaultMinSqnr.quantized} for others, or no difference above ${negligible})`,
       finite,
     )
+    .option('--report <OUT.html>', 'with --per-layer: a page with plots')
     .option('--json', 'one JSON document')
     .configureHelp({ optionDescription: ({ description }) => description })
     .action(compare);
@@ -69,6 +73,7 @@ async function compare(pathA: string, pathB: string | undefined, options: Option
   if (pathB === undefined && against === undefined) {
     throw wrongUsage('compare: expected MODEL_B, or --against reference, native or onnxruntime');
   }
+  if (options.report !== undefined && !perLayer) throw wrongUsage('compare: expected --per-layer with --report');
   const graphA = await loadModel(pathA);
   const a: Side = { path: pathA, graph: graphA, runner: options.backend, threads };
   const graphB = pathB === undefined ? graphA : await loadModel(pathB);
@@ -82,6 +87,9 @@ async function compare(pathA: string, pathB: string | undefined, options: Option
   const layers = perLayer ? compareLayers(actual, expected) : undefined;
   const ok = outputs.every((output) => output.ok);
   const sides = [a, b].map(({ path, runner }) => ({ model: path, runner }));
+  if (options.report !== undefined) {
+    await writePage(options.report, await comparisonReport({ a, b, feedsA, feedsB, outputs, layers: layers ?? [] }));
+  }
   if (json) printJson({ ok, sides, outputs: outputs.map(finiteOnly), ...(layers && { layers: layers.map(finiteOnly) }) });
   else printReport(outputs, layers);
   if (ok) return;

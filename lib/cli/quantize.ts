@@ -1,9 +1,9 @@
 /** `octensor quantize`: a float model and data to an int8 model, and a report of what that costs. */
-import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { sensitivity } from '../analyze/sensitivity.js';
 import type { Graph } from '../graph/graph.js';
 import { loadModel } from '../model.js';
+import type { QdqEntry } from '../passes/fuse-qdq.js';
 import { type RangeMethod, rangeMethods, type SchemeName, schemeNames } from '../quant/schemes.js';
 import { type QuantizeOptions, quantize } from '../quantize.js';
 import { saveModel } from '../save.js';
@@ -15,12 +15,19 @@ import {
   openCalibration,
   withCalibrationOptions,
 } from './calibration.js';
-import { CommandError, wrongUsage } from './command-error.js';
+import { wrongUsage } from './command-error.js';
 import { inputsOf } from './compare-runs.js';
 import { print, printJson } from './output.js';
 import { makeProgress, type Progress } from './progress.js';
-import { pageOf } from './report/page.js';
-import { constantBytesOf, layersOf, outputsOf, type QuantizationReport, type ReportedLayer } from './report/report.js';
+import { writePage } from './report/page.js';
+import {
+  constantBytesOf,
+  type FloatNode,
+  layersOf,
+  outputsOf,
+  type QuantizationReport,
+  type ReportedLayer,
+} from './report/report.js';
 import { printReport } from './report/table.js';
 
 const modes = ['static', 'dynamic', 'weights'] as const;
@@ -90,7 +97,6 @@ async function quantizeModel(model: string, options: Options): Promise<void> {
     const asked = quantizeOptionsOf(options, progress, (message) => warnings.push(message));
     const { graph, log } = await quantize(float, { ...asked, ...(calibration && { calibration: calibration.batches() }) });
     await saveModel(graph, output);
-    const stays = log.flatMap(({ reason, ...entry }) => (reason === undefined ? [] : [{ ...entry, reason }]));
     const measured = calibration && (await measure(float, graph, calibration, { asked, options, progress }));
     const report: QuantizationReport = {
       model,
@@ -100,7 +106,7 @@ async function quantizeModel(model: string, options: Options): Promise<void> {
       outputs: [],
       layers: [],
       ...measured,
-      float: stays,
+      float: floatNodesOf(log),
     };
     if (options.report !== undefined) await writePage(options.report, report);
     progress.stop();
@@ -113,6 +119,13 @@ async function quantizeModel(model: string, options: Options): Promise<void> {
   } finally {
     progress.stop();
   }
+}
+
+/** Each node once: the last reason is why nothing was tried. */
+function floatNodesOf(log: readonly QdqEntry[]): readonly FloatNode[] {
+  const byNode = new Map<string, FloatNode>();
+  for (const { node, op, reason } of log) if (reason !== undefined) byNode.set(node, { node, op, reason });
+  return [...byNode.values()];
 }
 
 function quantizeOptionsOf(options: Options, progress: Progress, onWarning: (message: string) => void): QuantizeOptions {
@@ -217,12 +230,4 @@ const settings = [
 function settingsOf(options: Options): Record<string, string> {
   const given = settings.filter((name) => String(options[name] ?? '') !== '');
   return Object.fromEntries(given.map((name) => [name, String(options[name])]));
-}
-
-async function writePage(path: string, report: QuantizationReport): Promise<void> {
-  try {
-    await writeFile(path, pageOf(report));
-  } catch (error) {
-    throw new CommandError('ERR_OUTPUT', (error as Error).message, 1);
-  }
 }

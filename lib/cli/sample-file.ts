@@ -75,7 +75,7 @@ async function npyLayout(path: string, input: ValueInfo): Promise<Layout> {
     // A model without a batch takes each of the samples as it is
     const dims = header.dims.length === input.dims.length ? [1, ...rest] : rest;
     const fits = dims.length === input.dims.length && input.dims.every((dim, i) => typeof dim !== 'number' || dim === dims[i]);
-    if (count === undefined || !fits) {
+    if (count === undefined || !fits || dims.includes(0)) {
       const message = `${path}: expected samples for input ${describe(input.name)} of shape ${formatDims(input.dims)}, got shape ${formatDims(header.dims)}`;
       throw new CommandError('ERR_INPUT', message, 1);
     }
@@ -95,7 +95,7 @@ async function rawLayout(path: string, input: ValueInfo): Promise<Layout> {
     throw new CommandError('ERR_INPUT', error.message, 1);
   });
   const sampleBytes = dims.reduce((product, dim) => product * dim, bytesPerElement[type]);
-  if (size === 0 || size % sampleBytes !== 0) {
+  if (sampleBytes === 0 || size === 0 || size % sampleBytes !== 0) {
     throw new CommandError(
       'ERR_INPUT',
       `${path}: expected a multiple of ${sampleBytes} bytes (${type} ${formatDims(dims)}), got ${size}`,

@@ -134,12 +134,13 @@ function* cases(): Iterable<OpCase> {
   for (const type of byteTypes) {
     const b = (rows: number, columns: number): CaseInput => ({ type, dims: [rows, columns], constant: true });
     const one = [b(7, 5), { ...real([]), constant: [0.02] }] as const;
-    const many = [
+    const zeroPoints = type === 'int8' ? ([-4, 5] as const) : ([120, 135] as const);
+    const many: readonly CaseInput[] = [
       b(7, 70),
       { ...real([70]), constant: true, range: [0.01, 0.03] },
-      { type, dims: [70], constant: true, range: type === 'int8' ? [-4, 5] : [120, 135] },
+      { type, dims: [70], constant: true, range: zeroPoints },
       { ...real([70]), constant: true },
-    ] as const;
+    ];
     for (const dims of [[2, 3, 7], [1, 7], [7]]) {
       const y = (columns: number) => real([...dims.slice(0, -1), columns]);
       yield caseGraph({ op, inputs: [real(dims), ...one], outputs: [y(5)] });

@@ -24,7 +24,7 @@ export interface BucketedWeights {
   readonly blockSize: number;
   readonly bits: 8 | 4;
   readonly data: Int8Array | Uint8Array;
-  /** `dims` with the number of buckets in a channel, ceil(inputs / blockSize), for inputs; the last of a channel may be shorter. */
+  /** `dims` with ceil(inputs / blockSize), the buckets of a channel, for inputs. The last of a channel may be shorter. */
   readonly scaleDims: readonly [number, number];
   readonly scales: Float32Array;
   readonly zeroPoints: Int8Array | Uint8Array;

@@ -1,4 +1,5 @@
 /** The range whose integers are expected to be off by the least squared error. */
+import { roundHalfEven } from '../rounding.js';
 import { clipRange } from './extent.js';
 import { Histogram } from './histogram.js';
 import type { Range } from './observers.js';
@@ -19,8 +20,6 @@ interface Grid {
   readonly highest: number;
 }
 
-/** The narrowest bin, of one value, say, that is at the end of the data and on an edge. */
-const leastWidth = 2 ** -10;
 /** So many ranges are tried along a line, before the best of them is moved in the strides given, down to single bins. */
 const stations = 64;
 const strides = [16, 4, 1];
@@ -37,7 +36,7 @@ const strides = [16, 4, 1];
 export function leastErrorRange(histogram: Histogram, symmetric: boolean): Range {
   const { width } = histogram;
   const [low, high] = symmetric ? [0, histogram.maxAbs / width] : [histogram.min / width, histogram.max / width];
-  const density = densityOf(histogram, symmetric, low, high);
+  const density = densityOf(histogram, symmetric);
   const gridOf = symmetric ? symmetricGrid : affineGrid;
   const most = [Math.max(Math.ceil(-low), 0), Math.max(Math.ceil(high), 0)] as const;
   const endsOf = (below: number, above: number) =>
@@ -76,24 +75,14 @@ export function leastErrorRange(histogram: Histogram, symmetric: boolean): Range
 }
 
 /** Values that are 0 are left out: they are exact in every range. */
-function densityOf(histogram: Histogram, folded: boolean, low: number, high: number): Density {
-  const { binsPerSide } = Histogram;
+function densityOf(histogram: Histogram, folded: boolean): Density {
   const first = folded ? 0 : histogram.binOf(histogram.min);
   const last = histogram.binOf(folded ? histogram.maxAbs : histogram.max);
-  const counts = folded ? histogram.magnitudes() : histogram.counts.slice(binsPerSide + first);
+  const counts = folded ? histogram.magnitudes() : histogram.counts.slice(Histogram.binsPerSide + first);
   if (first <= 0 && last >= 0) counts[-first]! -= histogram.zeros;
-
   const size = last - first + 1;
   const edges = Float64Array.from({ length: size + 1 }, (_, k) => first + k);
-  // The outermost bins are as wide as there is data
-  edges[0] = Math.min(low, first + 1 - leastWidth);
-  edges[size] = Math.max(high, last + leastWidth);
-  const jumps = new Float64Array(size + 1);
-  for (let k = 0; k < size; k++) {
-    const density = counts[k]! / (edges[k + 1]! - edges[k]!);
-    jumps[k]! += density;
-    jumps[k + 1]! -= density;
-  }
+  const jumps = Float64Array.from(edges, (_, k) => (k < size ? counts[k]! : 0) - (k > 0 ? counts[k - 1]! : 0));
   return { edges, jumps };
 }
 
@@ -102,9 +91,9 @@ function symmetricGrid(_: number, high: number): Grid {
 }
 
 /** low <= 0 <= high. The zero point is rounded, which moves the ends by up to half a step. */
-function affineGrid(low: number, high: number): Grid {
+export function affineGrid(low: number, high: number): Grid {
   const step = (high - low) / 255;
-  const zeroPoint = Math.round(-low / step);
+  const zeroPoint = roundHalfEven(-low / step);
   return { step, lowest: -zeroPoint, highest: 255 - zeroPoint };
 }
 

@@ -63,7 +63,7 @@ class MinMaxObserver implements Observer {
   }
 }
 
-/** r += c · (the batch's - r) for both ends, from those of the first batch on. A batch is what one call of `observe` is given. */
+/** r += c · (the batch's - r) for both ends, from the first batch's on. A batch is what one call of `observe` is given. */
 class MovingAverageObserver implements Observer {
   static readonly #rate = 0.01;
   #range: Range | undefined;

@@ -20,7 +20,7 @@ export interface PackedBuckets {
   readonly zeroPoints?: Uint8Array;
 }
 
-/** ERR_QUANTIZATION for blocks that the operator does not have: it takes powers of two from 16 on. Codes past K are zero points. */
+/** ERR_QUANTIZATION for blocks that the operator does not have: they are powers of two from 16 on. Past K are zero points. */
 export function packBuckets({
   dims,
   axis,

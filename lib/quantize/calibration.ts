@@ -116,7 +116,9 @@ class Observed {
     const computed = names.filter((name) => !graph.inputs.includes(name));
     // What only the model's own outputs need is not computed
     const outputs = computed.length === 0 ? graph.outputs : computed;
-    const session = await InferenceSession.create({ ...graph, outputs }, signal === undefined ? {} : { signal });
+    const values = new Map(graph.values);
+    for (const name of outputs) if (!values.has(name)) values.set(name, { name, type: 'float32' });
+    const session = await InferenceSession.create({ ...graph, values, outputs }, signal === undefined ? {} : { signal });
     return new Observed(session, graph, names, signal);
   }
 

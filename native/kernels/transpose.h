@@ -9,8 +9,8 @@
 
 namespace octensor {
 
-// y[j, i] = x[i, j] for i < rows, j < columns. Rows of x are x_stride bytes apart and rows of y y_stride, of either sign; elements
-// of a row stand side by side. Nothing else is read or written; x and y do not overlap.
+// y[j, i] = x[i, j] for i < rows, j < columns. Rows of x are x_stride bytes apart and rows of y y_stride, of either sign;
+// elements of a row stand side by side. Nothing else is read or written; x and y do not overlap.
 using TransposeFunction = void (*)(const uint8_t* x, ptrdiff_t x_stride, uint8_t* y, ptrdiff_t y_stride, size_t rows,
                                    size_t columns);
 

@@ -1,6 +1,7 @@
-// Transposition in registers. The one operation is the perfect shuffle of an array of n registers: its first half interleaved with
-// its second, which rotates the bits of every element's index by one place, the top one to the bottom. An array [h, w] with h a
-// power of two is [w, h] after log2 h of them. So the same steps serve square blocks, a few long rows and a few long columns.
+// Transposition in registers. The one operation is the perfect shuffle of an array of n registers: its first half interleaved
+// with its second, which rotates the bits of every element's index by one place, the top one to the bottom. An array [h, w]
+// with h a power of two is [w, h] after log2 h of them. So the same steps serve square blocks, a few long rows and a few long
+// columns.
 //
 // Ops is a struct of an instruction set's operations on vectors of 16 bytes:
 //   Vector, Table
@@ -44,8 +45,8 @@ OCTENSOR_INLINE void ShuffleRows(Vector* v) {
   }
 }
 
-// A vector of pieces of kPiece bytes that are `stride` apart; through integers, as a vector that is read where narrower stores have
-// just been would wait for them.
+// A vector of pieces of kPiece bytes that are `stride` apart; through integers, as a vector that is read where narrower stores
+// have just been would wait for them.
 template <class Ops, size_t kPiece>
 OCTENSOR_INLINE typename Ops::Vector LoadPieces(const uint8_t* p, ptrdiff_t stride) {
   uint64_t halves[2];
@@ -92,17 +93,18 @@ struct Transposer {
   using Vector = typename Ops::Vector;
   static constexpr size_t kSide = kVectorBytes / kBytes;  // elements of a vector
   static constexpr size_t kTile = kLineBytes / kBytes;    // and of a cache line
-  // Lines this far apart share so few sets of a level-1 cache that those of a tile push each other out.
-  static constexpr ptrdiff_t kAliasing = 512 * kBytes;
+  // Lines a multiple of this apart share so few sets of a level-1 cache that the 64 or 32 on one side of a tile of small
+  // elements push each other out, and tiles are copied. Larger elements have fewer lines: an order of blocks is enough
+  // (measured on Zen 4).
+  static constexpr ptrdiff_t kAliasing = 2048 * kBytes;
+  static constexpr bool kMayCopy = kBytes <= 2;
 
   static OCTENSOR_INLINE ptrdiff_t Offset(size_t i, ptrdiff_t stride) { return static_cast<ptrdiff_t>(i) * stride; }
 
   // Calls body(first) for blocks that cover [0, size), size >= block: the last may begin early, and moves some elements again.
   template <class Body>
   static OCTENSOR_INLINE void ForBlocks(size_t size, size_t block, const Body& body) {
-    size_t i = 0;
-    for (; i + block <= size; i += block) body(i);
-    if (i < size) body(size - block);
+    for (size_t i = 0; i < size; i += block) body(i + block <= size ? i : size - block);
   }
 
   static OCTENSOR_INLINE void Block(const uint8_t* x, ptrdiff_t x_stride, uint8_t* y, ptrdiff_t y_stride) {
@@ -124,21 +126,29 @@ struct Transposer {
     for (size_t i = 0; i < kSide; ++i) Ops::StoreWide(y + Offset(i, y_stride), v[i]);
   }
 
-  // At least kSide rows and columns, few enough for the level-1 cache.
-  static OCTENSOR_INLINE void Tile(const uint8_t* x, ptrdiff_t x_stride, uint8_t* y, ptrdiff_t y_stride, size_t rows,
-                                   size_t columns) {
-    const bool is_wide = Ops::kHasWide && rows >= 2 * kSide;
-    ForBlocks(columns, kSide, [&](size_t j) {
-      const uint8_t* from = x + j * kBytes;
-      uint8_t* to = y + Offset(j, y_stride);
-      if constexpr (Ops::kHasWide) {
-        if (is_wide) {
-          return ForBlocks(rows, 2 * kSide,
-                           [&](size_t i) { WideBlock(from + Offset(i, x_stride), x_stride, to + i * kBytes, y_stride); });
-        }
-      }
-      ForBlocks(rows, kSide, [&](size_t i) { Block(from + Offset(i, x_stride), x_stride, to + i * kBytes, y_stride); });
-    });
+  // At least kSide rows and columns, few enough for the level-1 cache. `along_rows`: all that is to be done with some rows of x
+  // before the next, else all with some rows of y.
+  static OCTENSOR_NOINLINE void Tile(const uint8_t* x, ptrdiff_t x_stride, uint8_t* y, ptrdiff_t y_stride, size_t rows,
+                                     size_t columns, bool along_rows) {
+    const auto block = [&](size_t i, size_t j) {
+      Block(x + Offset(i, x_stride) + j * kBytes, x_stride, y + Offset(j, y_stride) + i * kBytes, y_stride);
+    };
+    if constexpr (Ops::kHasWide) {
+      const auto wide_block = [&](size_t i, size_t j) {
+        WideBlock(x + Offset(i, x_stride) + j * kBytes, x_stride, y + Offset(j, y_stride) + i * kBytes, y_stride);
+      };
+      if (rows >= 2 * kSide) return ForBlockPairs(rows, 2 * kSide, columns, along_rows, wide_block);
+    }
+    ForBlockPairs(rows, kSide, columns, along_rows, block);
+  }
+
+  template <class Body>
+  static OCTENSOR_INLINE void ForBlockPairs(size_t rows, size_t height, size_t columns, bool along_rows, const Body& body) {
+    if (along_rows) {
+      ForBlocks(rows, height, [&](size_t i) { ForBlocks(columns, kSide, [&](size_t j) { body(i, j); }); });
+    } else {
+      ForBlocks(columns, kSide, [&](size_t j) { ForBlocks(rows, height, [&](size_t i) { body(i, j); }); });
+    }
   }
 
   // The same through copies whose lines have sets of their own, so that a line of x is read once and one of y written once.
@@ -146,7 +156,7 @@ struct Transposer {
                                            size_t columns) {
     uint8_t from[kTile * kLineBytes], to[kTile * kLineBytes];
     for (size_t i = 0; i < rows; ++i) CopyLine(x + Offset(i, x_stride), from + i * kLineBytes, columns * kBytes);
-    Tile(from, kLineBytes, to, kLineBytes, rows, columns);
+    Tile(from, kLineBytes, to, kLineBytes, rows, columns, true);
     for (size_t j = 0; j < columns; ++j) CopyLine(to + j * kLineBytes, y + Offset(j, y_stride), rows * kBytes);
   }
 
@@ -157,11 +167,19 @@ struct Transposer {
   // At least kSide rows and columns.
   static OCTENSOR_INLINE void Tiles(const uint8_t* x, ptrdiff_t x_stride, uint8_t* y, ptrdiff_t y_stride, size_t rows,
                                     size_t columns) {
-    const bool aliases = (x_stride % kAliasing == 0 && rows > kSide) || (y_stride % kAliasing == 0 && columns > kSide);
+    const bool is_copied =
+        kMayCopy && ((x_stride % kAliasing == 0 && rows > kSide) || (y_stride % kAliasing == 0 && columns > kSide));
+    // The side whose lines share sets, if either, gets few at a time: the one with the larger power of two in its stride.
+    const bool along_rows = (x_stride & -x_stride) >= (y_stride & -y_stride);
     ForTiles(columns, [&](size_t j, size_t width) {
       ForTiles(rows, [&](size_t i, size_t height) {
-        (aliases ? CopiedTile : Tile)(x + Offset(i, x_stride) + j * kBytes, x_stride, y + Offset(j, y_stride) + i * kBytes,
-                                      y_stride, height, width);
+        const uint8_t* from = x + Offset(i, x_stride) + j * kBytes;
+        uint8_t* to = y + Offset(j, y_stride) + i * kBytes;
+        if (is_copied) {
+          CopiedTile(from, x_stride, to, y_stride, height, width);
+        } else {
+          Tile(from, x_stride, to, y_stride, height, width, along_rows);
+        }
       });
     });
   }

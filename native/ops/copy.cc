@@ -7,18 +7,14 @@
 
 #include "ops/parallel.h"
 #include "ops/step.h"
+#include "ops/transpose.h"
 
 namespace octensor {
 namespace {
 
-constexpr size_t kMaxRank = 8;
-constexpr size_t kMinPartBytes = size_t{1} << 18;
-constexpr ptrdiff_t kTile = 32;  // of a transposition: lines of both sides stay in the level-1 cache
+constexpr ptrdiff_t kTile = 32;  // of two dimensions: lines of both sides stay in the level-1 cache
 
-// One dimension; steps in bytes.
-struct Loop {
-  ptrdiff_t size, x_step, y_step;
-};
+using Loop = CopyLoop;
 
 template <size_t kBytes>
 inline void CopyFixed(const uint8_t* x, uint8_t* y) {
@@ -59,12 +55,12 @@ class CopyStep : public Step {
     const uint8_t* x = memory.In<uint8_t>(x_);
     uint8_t* y = memory.Out<uint8_t>(y_);
     if (rank_ == 0) {
-      return RunParts(memory, run_, kMinPartBytes,
+      return RunParts(memory, run_, kMinCopyPartBytes,
                       [&](size_t first, size_t end) { std::memmove(y + first, x + first, end - first); });
     }
     const auto size = static_cast<size_t>(loops_[0].size);
-    RunParts(memory, size, kMinPartBytes * size / total_, [&](size_t first, size_t end) {
-      Loop loops[kMaxRank];
+    RunParts(memory, size, kMinCopyPartBytes * size / total_, [&](size_t first, size_t end) {
+      Loop loops[kMaxCopyRank];
       std::copy_n(loops_, rank_, loops);
       loops[0].size = static_cast<ptrdiff_t>(end - first);
       const auto begin = static_cast<ptrdiff_t>(first);
@@ -94,6 +90,10 @@ class CopyStep : public Step {
       case 32:
         return CopyElements<32>(loops, rank, x, y);
       default:
+        if (run_ < 8) return CopyEnds<4>(*loops, x, y);
+        if (run_ < 16) return CopyEnds<8>(*loops, x, y);
+        if (run_ < 32) return CopyEnds<16>(*loops, x, y);
+        if (run_ < 64) return CopyEnds<32>(*loops, x, y);
         for (ptrdiff_t i = 0; i < loops->size; ++i) std::memmove(y + i * loops->y_step, x + i * loops->x_step, run_);
     }
   }
@@ -106,9 +106,19 @@ class CopyStep : public Step {
     CopyTiled<kBytes>(loops[0], loops[1], x, y);
   }
 
+  // Runs of kBytes to twice that: calls of memmove would take longer than what they do.
+  template <size_t kBytes>
+  void CopyEnds(const Loop& loop, const uint8_t* x, uint8_t* y) const {
+    const size_t last = run_ - kBytes;
+    for (ptrdiff_t i = 0; i < loop.size; ++i, x += loop.x_step, y += loop.y_step) {
+      CopyFixed<kBytes>(x, y);
+      CopyFixed<kBytes>(x + last, y + last);
+    }
+  }
+
   Place x_, y_;
   size_t rank_, run_, total_;
-  Loop loops_[kMaxRank];
+  Loop loops_[kMaxCopyRank];
 };
 
 // Dimensions of 1 vanish; neighbours that are as one long dimension on both sides become that dimension. Returns how many are
@@ -181,7 +191,7 @@ void MakeCopyStep(StepFields* fields, std::unique_ptr<Step>* step) {
   const Place x = fields->In("x", x_count, bytes), y = fields->Out("y", y_count, bytes);
   const int64_t x_offset = fields->Integer("xOffset", 0, INT32_MAX), y_offset = fields->Integer("yOffset", 0, INT32_MAX);
   const size_t rank = fields->Length("dims");
-  if (rank > kMaxRank) fields->Fail("dims", StatusCode::kShape, "expected at most 8 dimensions");
+  if (rank > kMaxCopyRank) fields->Fail("dims", StatusCode::kShape, "expected at most 8 dimensions");
   const int32_t* dims = fields->Int32s("dims", rank);
   const int32_t* x_strides = fields->Int32s("xStrides", rank);
   const int32_t* y_strides = fields->Int32s("yStrides", rank);
@@ -200,7 +210,7 @@ void MakeCopyStep(StepFields* fields, std::unique_ptr<Step>* step) {
     return fields->Fail("yStrides", StatusCode::kShape, "expected elements inside y");
   }
   const auto element = static_cast<ptrdiff_t>(bytes);
-  Loop loops[kMaxRank];
+  Loop loops[kMaxCopyRank];
   for (size_t i = 0; i < rank; ++i) loops[i] = {dims[i], x_strides[i] * element, y_strides[i] * element};
   size_t count = MergeLoops(loops, rank);
   size_t run = bytes;
@@ -209,7 +219,8 @@ void MakeCopyStep(StepFields* fields, std::unique_ptr<Step>* step) {
   }
   const Place from = {x.offset + static_cast<size_t>(x_offset) * bytes, x.is_constant};
   const Place to = {y.offset + static_cast<size_t>(y_offset) * bytes, false};
-  *step = std::make_unique<CopyStep>(from, to, loops, count, run);
+  *step = MakeTransposeStep(fields->environment().isa, from, to, loops, count, run);
+  if (*step == nullptr) *step = std::make_unique<CopyStep>(from, to, loops, count, run);
 }
 
 // y: elements of elementBytes (1, 2, 4 or 8)[count]; value: the bytes of one

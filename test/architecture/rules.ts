@@ -27,7 +27,7 @@ export const layers: Readonly<Record<string, Layer>> = {
   plan: { files: ['plan/'], above: ['ops'] },
   backends: { files: ['backends/'], above: ['plan', 'addon'] },
   session: {
-    files: ['session.ts', 'session/', 'model.ts', 'save.ts', 'quantize.ts', 'quantize/', 'analyze.ts'],
+    files: ['session.ts', 'session/', 'model.ts', 'save.ts', 'quantize.ts', 'quantize/', 'analyze.ts', 'analyze/'],
     above: ['backends', 'passes', 'formats', 'quant'],
   },
   index: { files: ['index.ts'], above: ['session', 'gemm'] },
@@ -36,7 +36,7 @@ export const layers: Readonly<Record<string, Layer>> = {
   cli: {
     files: ['cli/'],
     above: ['index'],
-    packages: ['commander', 'markdown-table', '@bufbuild/protobuf', 'onnxruntime-node'],
+    packages: ['commander', 'markdown-table', 'cli-progress', 'tinyglobby', '@bufbuild/protobuf', 'onnxruntime-node'],
   },
 };
 

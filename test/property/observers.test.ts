@@ -1,10 +1,10 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { Histogram } from '#lib/quant/histogram.js';
-import { squaredError } from '#lib/quant/least-error.js';
+import { affineGrid, squaredError } from '#lib/quant/least-error.js';
 import { makeObserver, type Observer } from '#lib/quant/observers.js';
 import { parametersOf } from '#lib/quant/parameters.js';
-import { dequantizeArray, quantizeArray } from '#lib/quant/qparams.js';
+import { chooseAffine, dequantizeArray, quantizeArray } from '#lib/quant/qparams.js';
 import { normals } from '../support/normals.js';
 
 const finite = fc.oneof(
@@ -96,6 +96,17 @@ test('the expected squared error is the integral of the error that rounding and 
       t.true(Math.abs(squaredError(density, { step, lowest, highest }) - expected) <= 1e-3 * expected + 1e-6 * length);
     }),
     { numRuns: 50 },
+  );
+});
+
+test('the error is that of the parameters which a range gives', (t) => {
+  const end = fc.float({ min: Math.fround(0.01), max: 2048, noNaN: true });
+  fc.assert(
+    fc.property(end, end, (below, above) => {
+      const { scale, zeroPoint } = chooseAffine(-below, above, 'uint8');
+      const { step, lowest, highest } = affineGrid(-below, above);
+      t.deepEqual([Math.fround(step), lowest + 0, highest], [scale, 0 - (zeroPoint as number), 255 - (zeroPoint as number)]);
+    }),
   );
 });
 

@@ -139,7 +139,10 @@ test('what does not fit is refused', (t) => {
   for (const bucket of [0, -1, 1.5, NaN])
     throwsCode(t, () => quantizeBuckets(data, [3, 4], bucket, options), 'ERR_OPTION', `${bucket}`);
   for (const bad of [NaN, Infinity]) {
-    throwsCode(t, () => quantizeBuckets(Float32Array.of(1, bad), [1, 2], 2, options), 'ERR_QUANTIZATION', `${bad}`);
+    for (const bits of [8, 4] as const) {
+      const quantize = () => quantizeBuckets(Float32Array.of(1, bad), [1, 2], 2, { ...options, bits });
+      throwsCode(t, quantize, 'ERR_QUANTIZATION', 'values[1]', `${bad}`);
+    }
   }
   const narrow = quantizeBuckets(data, [3, 4], 8, options);
   throwsCode(t, () => packBuckets(narrow), 'ERR_QUANTIZATION', '8');

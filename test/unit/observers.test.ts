@@ -104,6 +104,12 @@ function divergence(counts: Float64Array, i: number): number {
   return p.reduce((sum, count, k) => sum + (count === 0 ? 0 : (count / sumP) * Math.log(count / sumP / (q[k]! / sumQ))), 0);
 }
 
+test('the threshold of entropy is in the middle of the bin behind those that it keeps', (t) => {
+  const histogram = new Histogram();
+  histogram.add(outliers);
+  t.is(rangeOf('entropy', [outliers]).max, (keptBinsOfLeastDivergence(histogram.magnitudes()) + 0.5) * histogram.width);
+});
+
 test('the number of bins that entropy keeps is the best of all, by the definition', (t) => {
   const histogram = new Histogram();
   histogram.add(normals(3000, 3).map((x) => x ** 3));
@@ -129,6 +135,21 @@ test('the least squared error clips outliers, each end by itself', (t) => {
   const positive = rangeOf('mse', [relu(outliers)]);
   t.is(positive.min, 0);
   isBetween(t, positive.max, 10, 19);
+});
+
+test('the least squared error of values that 8 bits hold exactly is that of their own range', (t) => {
+  const steps = Float64Array.from({ length: 256 }, (_, k) => k);
+  const once = (values: ArrayLike<number>, symmetric = false) => rangeOf('mse', [Float32Array.from(values)], { symmetric });
+  t.deepEqual(once(steps), { min: 0, max: 255 });
+  t.deepEqual(once(steps.map((x) => x - 255)), { min: -255, max: 0 });
+  t.deepEqual(once(steps.map((x) => x - 100)), { min: -100, max: 155 });
+  t.deepEqual(
+    once(
+      steps.slice(1).map((x) => x - 128),
+      true,
+    ),
+    { min: -127, max: 127 },
+  );
 });
 
 test('saturated values, as after Relu6, are not clipped', (t) => {

@@ -29,7 +29,7 @@ export function layerOf(graph: Graph, node: Node): Layer | undefined {
   const input = graph.values.get(node.inputs[0] ?? '');
   if (constant?.type !== 'float32' || constant.size === 0) return undefined;
   const shape = shapeOf(node, constant.dims, input?.dims?.at(-1));
-  if (shape === undefined || shape.outputs % shape.groups !== 0) return undefined;
+  if (shape === undefined || !(shape.groups >= 1) || shape.outputs % shape.groups !== 0) return undefined;
   return { node, weights: constant.data as Float32Array, dims: constant.dims, ...shape };
 }
 

@@ -8,6 +8,7 @@
   const blue = '#2563a8';
   const orange = '#d97706';
   const red = '#c0262d';
+  const green = '#3f7d58';
   const roundingError = 1 / Math.sqrt(12);
 
   const element = (tag, properties = {}, ...children) => {
@@ -18,6 +19,7 @@
   const heading = (text) => main.append(element('h2', { textContent: text }));
   const note = (text, to = main) => to.append(element('p', { textContent: text }));
   const fixed = (digits) => (value) => (value === undefined || value === null ? '' : value.toFixed(digits));
+  const clippedPercent = ({ clippedFraction }) => (clippedFraction === undefined ? undefined : 100 * clippedFraction);
   // JSON has no infinity
   const decibels = ({ sqnrDb, maxAbsError }) => (sqnrDb === null ? (maxAbsError === 0 ? 'same' : 'none') : fixed(1)(sqnrDb));
 
@@ -43,7 +45,9 @@
     return element('table', {}, element('thead', {}, head), element('tbody', {}, ...body));
   };
 
-  const layerBars = (title, values, { color, line, limit }) => {
+  const layerBars = (title, numberOf, { color, line, limit }) => {
+    const values = layers.map((layer) => numberOf(layer) ?? null);
+    if (values.every((value) => value === null)) return;
     const names = layers.map(({ node }) => node);
     const holder = element('div');
     main.append(holder);
@@ -155,7 +159,7 @@
     const { node, op, value, histograms, weights } = layers[index];
     const plots = element('div', { className: 'plots' });
     detail.replaceChildren(element('h2', { textContent: `${index}  ${node} (${op})` }));
-    note(`value ${value}; how many values are in each bin, on a logarithmic scale`, detail);
+    note(histograms ? `value ${value}; how many values are in each bin, on a logarithmic scale` : `value ${value}`, detail);
     detail.append(plots);
     if (histograms) histogramPlot(plots, 'result', [histograms.float, histograms.quantized]);
     if (weights) histogramPlot(plots, 'weights, before quantization', [weights]);
@@ -168,11 +172,13 @@
       .map(([name, value]) => `${name}: ${value}`)
       .join(' · '),
   );
-  const { float, quantized } = report.constantBytes;
-  note(`${quantized} bytes of constants instead of ${float}, ${(float / Math.max(1, quantized)).toFixed(2)} times smaller`);
+  if (report.constantBytes) {
+    const { float, quantized } = report.constantBytes;
+    note(`${quantized} bytes of constants instead of ${float}, ${(float / Math.max(1, quantized)).toFixed(2)} times smaller`);
+  }
 
   heading('Outputs');
-  note(`${report.batches.outputs} batches, quantized against float`);
+  if (report.batches) note(`${report.batches.outputs} batches, quantized against float`);
   main.append(
     tableOf(
       [
@@ -189,35 +195,16 @@
   const detail = element('section', { id: 'detail' });
   if (layers.length > 0) {
     heading('Layers');
-    note(`${report.batches.layers} batches. Errors add up from layer to layer. Choose a layer for its histograms.`);
-    layerBars(
-      'SQNR, dB',
-      layers.map(({ sqnrDb }) => sqnrDb),
-      { color: blue },
-    );
-    layerBars(
-      'RMSE / scale (dashed: 0.289, rounding alone)',
-      layers.map(({ rmseOverScale }) => rmseOverScale),
-      {
-        color: orange,
-        line: roundingError,
-        limit: 2 * roundingError,
-      },
-    );
-    layerBars(
-      'clipped, %',
-      layers.map(({ clippedFraction }) => 100 * clippedFraction),
-      { color: red, limit: 0.01 },
-    );
-    if (layers.some(({ sensitivityDb }) => sensitivityDb !== undefined)) {
-      layerBars(
-        'SQNR of the outputs, this layer alone quantized, dB',
-        layers.map(({ sensitivityDb }) => sensitivityDb ?? null),
-        {
-          color: '#3f7d58',
-        },
-      );
-    }
+    if (report.batches) note(`On ${report.batches.layers} batches.`);
+    note('Errors add up from layer to layer. Choose a layer for its histograms.');
+    layerBars('SQNR, dB', ({ sqnrDb }) => sqnrDb, { color: blue });
+    layerBars('RMSE / scale (dashed: 0.289, rounding alone)', ({ rmseOverScale }) => rmseOverScale, {
+      color: orange,
+      line: roundingError,
+      limit: 2 * roundingError,
+    });
+    layerBars('clipped, %', clippedPercent, { color: red, limit: 0.01 });
+    layerBars('SQNR of the outputs, this layer alone quantized, dB', ({ sensitivityDb }) => sensitivityDb, { color: green });
     main.append(detail);
     const button = ({ node }, i) =>
       element('button', { type: 'button', textContent: node, title: node, onclick: () => select(i, false) });
@@ -230,7 +217,7 @@
         ['SQNR, dB', decibels],
         ['cosine', ({ cosine }) => fixed(6)(cosine)],
         ['RMSE/scale', ({ rmseOverScale }) => fixed(3)(rmseOverScale)],
-        ['clipped, %', ({ clippedFraction }) => fixed(4)(100 * clippedFraction)],
+        ['clipped, %', (layer) => fixed(4)(clippedPercent(layer))],
         ['max error', ({ maxAbsError }) => maxAbsError?.toPrecision(3)],
         ['alone, dB', ({ sensitivityDb }) => fixed(1)(sensitivityDb)],
         ['bytes', ({ cost }) => cost && String(cost.quantized.bytes)],
@@ -246,7 +233,7 @@
     const worst = layers.reduce((low, { sqnrDb }, i) => ((sqnrDb ?? Infinity) < (layers[low].sqnrDb ?? Infinity) ? i : low), 0);
     select(worst, false);
   }
-  if (report.float.length > 0) {
+  if (report.float?.length > 0) {
     heading('Computed in float');
     main.append(
       tableOf(
