@@ -1,7 +1,6 @@
 /** From a float graph and data to a graph of integers. */
 import type { Graph } from './graph/graph.js';
 import { fuseQdq, type QdqEntry } from './passes/fuse-qdq.js';
-import { equalize } from './quant/algorithms/equalize.js';
 import { insertQuantizers } from './quant/insert.js';
 import { makeObserver, type Observer, type Range } from './quant/observers.js';
 import { activationParameters } from './quant/parameters.js';
@@ -12,8 +11,9 @@ import { Calibration } from './quantize/calibration.js';
 import { constantQuantizer, type Roundings } from './quantize/constants.js';
 import { quantizeDynamically } from './quantize/dynamic.js';
 import { type CheckedOptions, checkQuantizeOptions, type QuantizeOptions } from './quantize/options.js';
-import { inputDimsOf, prepareGraph } from './quantize/prepare.js';
-import { adaptRoundings, smooth, withCorrectedBiases } from './quantize/refine.js';
+import { inputDimsOf, prepareForAny, prepareGraph } from './quantize/prepare.js';
+import { adaptRoundings, equalizeWithin, smooth, withCorrectedBiases } from './quantize/refine.js';
+import { reopen } from './quantize/reopen.js';
 import { quantizeWeightsOnly } from './quantize/weights-only.js';
 import { throwIfAborted } from './session/options.js';
 
@@ -28,8 +28,8 @@ export interface Quantized {
 }
 
 /**
- * Quantizes a float model. The result is for the shapes of the first batch of the calibration data (declared shapes, with 1 for open
- * dimensions, where there is none); the same inputs and seed give the same graph.
+ * Quantizes a float model, prepared for the shapes of the first batch of the calibration data. Dimensions that the model leaves open
+ * stay so where the prepared graph works for others too, or else that of the batch. The same inputs and seed give the same graph.
  *
  * Throws ERR_OPTION for options and for calibration data that is empty or does not fit, ERR_QUANTIZATION for a model that is
  * quantized already and for values that are not finite (naming the node), ERR_ABORTED.
@@ -43,28 +43,28 @@ export async function quantize(graph: Graph, options: QuantizeOptions): Promise<
 /** Weights alone, of all that has them or of matrix products whose activations are then quantized as they run. */
 function quantizeConstants(graph: Graph, options: CheckedOptions): Quantized {
   const { resolved: scheme, exclude, mode } = options;
-  const prepared = prepareGraph(graph, inputDimsOf(graph));
+  const { prepared, dims } = prepareForAny(graph);
   const placement = placeQuantizers(prepared, exclude);
   const result =
     mode === 'dynamic'
       ? quantizeDynamically(prepared, placement, scheme)
       : { graph: quantizeWeightsOnly(prepared, placement, scheme), left: placement.left };
-  return { graph: describeOrigin(result.graph, options), ranges: new Map(), log: result.left };
+  return { graph: reopen(describeOrigin(result.graph, options), graph, dims), ranges: new Map(), log: result.left };
 }
 
 async function quantizeStatic(graph: Graph, options: CheckedOptions): Promise<Quantized> {
-  const { resolved: scheme, exclude } = options;
   const calibration = await Calibration.open(options);
-  let prepared = prepareGraph(graph, inputDimsOf(graph, calibration.first));
-  if (options.equalize) prepared = equalize(prepared, { replaceRelu6: false });
-  const placement = placeQuantizers(prepared, exclude);
-  const ranges = await observe(calibration, prepared, placement, scheme);
-  if (options.smooth !== undefined) {
-    // What the products read is another value now, and its range another
-    const smoothed = await smooth(prepared, calibration, options.smooth);
-    return finish(smoothed, await observeAgain(calibration, smoothed, options), calibration, options);
-  }
-  return finish(prepared, { placement, ranges }, calibration, options);
+  const dims = inputDimsOf(graph, calibration.first);
+  const prepared = prepareGraph(graph, dims);
+  const placement = placeQuantizers(prepared, options.exclude);
+  const ranges = await observe(calibration, prepared, placement, options.resolved);
+  let better = prepared;
+  if (options.equalize) better = await equalizeWithin(better, calibration);
+  if (options.smooth !== undefined) better = await smooth(better, calibration, options.smooth);
+  // Values of another graph have other ranges
+  const observed = better === prepared ? { placement, ranges } : await observeAgain(calibration, better, options);
+  const quantized = await finish(better, observed, calibration, options);
+  return { ...quantized, graph: reopen(quantized.graph, graph, dims) };
 }
 
 interface Observed {
@@ -115,7 +115,10 @@ async function observe(
 
 /** An observer for each quantized value, and the names of those that are not known beforehand. */
 function observersOf(graph: Graph, { quantized }: Placement, { activations }: Scheme) {
-  const observers = new Map([...quantized].map((name) => [name, makeObserver(activations)] as const));
+  // What is fed has the range that it has: nothing is an outlier of pictures
+  const optionsOf = (name: string) =>
+    graph.inputs.includes(name) ? ({ ...activations, method: 'minmax' } as const) : activations;
+  const observers = new Map([...quantized].map((name) => [name, makeObserver(optionsOf(name))] as const));
   for (const [name, observer] of observers) {
     const constant = graph.constants.get(name);
     if (constant !== undefined) observer.observe(constant.data as Float32Array);

@@ -4,9 +4,11 @@
  * that there is one OctensorError for both. Types in dist/ come from tsc, and so do the modules in build/lib/, one for one, on which the tests
  * run: for everything below build/, `octensor` and `#lib/` mean those.
  */
+
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { build } from 'esbuild';
+import { build, transform } from 'esbuild';
 import { root } from './run.mjs';
 
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
@@ -30,6 +32,36 @@ const withoutUnused = (isLibrary) => ({
 });
 
 /**
+ * Puts the texts of a report's page into the command, where lib/cli/report/assets.ts reads them from files.
+ * @type {import('esbuild').Plugin}
+ */
+const reportAssets = {
+  name: 'report-assets',
+  setup({ onLoad }) {
+    onLoad({ filter: /[\\/]report[\\/]assets\.ts$/ }, async () => {
+      const installed = createRequire(import.meta.url);
+      const page = join(root, 'lib', 'cli', 'report', 'page');
+      /** @param {string} name @param {'js' | 'css'} loader */
+      const minified = async (name, loader) =>
+        (await transform(readFileSync(join(page, name), 'utf8'), { loader, minify: true })).code;
+      const assets = {
+        plotScript: readFileSync(installed.resolve('uplot/dist/uPlot.iife.min.js'), 'utf8'),
+        plotStyle: readFileSync(installed.resolve('uplot/dist/uPlot.min.css'), 'utf8'),
+        script: await minified('page.js', 'js'),
+        style: await minified('page.css', 'css'),
+      };
+      return { loader: 'js', contents: `export const pageAssets = () => (${JSON.stringify(assets)});` };
+    });
+  },
+};
+
+const notice =
+  '/* octensor, Apache-2.0. With FlatBuffers, Copyright Google Inc., Apache-2.0' +
+  '; in the command cli-progress, tinyglobby, fdir, picomatch and uPlot, MIT. */';
+/** CommonJS that became part of the command asks for Node's own modules. */
+const requireForBundled = `import { createRequire as octensorRequire } from 'node:module'; const require = octensorRequire(import.meta.url);`;
+
+/**
  * @param {readonly string[]} entries
  * @param {boolean} isLibrary
  */
@@ -41,14 +73,14 @@ async function bundle(entries, isLibrary) {
     chunkNames: 'chunks/[name]-[hash]',
     bundle: true,
     splitting: isLibrary,
-    plugins: [withoutUnused(isLibrary)],
+    plugins: [withoutUnused(isLibrary), reportAssets],
     format: 'esm',
     platform: 'node',
     target: 'node20.19',
     // The FlatBuffers reader becomes part of a file; what users install with the package is imported.
     external: Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies }),
     mainFields: ['module', 'main'],
-    banner: { js: '/* octensor, Apache-2.0. With FlatBuffers, Copyright Google Inc., Apache-2.0. */' },
+    banner: { js: isLibrary ? notice : `${notice}\n${requireForBundled}` },
     minifyWhitespace: true,
     minifySyntax: true,
     minifyIdentifiers: !isLibrary, // stack traces of a library name its functions; the command prints one line

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { markdownTable } from 'markdown-table';
-import { InferenceSession, loadModel, quantize, saveModel } from 'octensor';
+import { analyze, InferenceSession, loadModel, quantize, saveModel } from 'octensor';
 import { calibrationBatches, testBatches } from './digits.mjs';
 
 const batchSize = 4; // which divides the number of test digits
@@ -27,21 +27,21 @@ function classesOf({ data, dims: [rows, columns] }) {
   });
 }
 
-/** The model's answers to the test digits on native kernels: all scores, how many are right, and how long one takes. */
+/** The model's answers to the test digits on native kernels: all scores, how many are right, and how long one takes in the fastest batch. */
 async function evaluate(graph) {
   const session = await InferenceSession.create(graph, { threads: 1 });
   const answers = [];
-  let [correct, milliseconds] = [0, 0];
+  let [correct, milliseconds] = [0, Infinity];
   for (const { image, labels } of testBatches(batchSize)) {
     const start = performance.now();
     const { logits } = await session.run({ image });
-    milliseconds += performance.now() - start;
+    milliseconds = Math.min(milliseconds, performance.now() - start);
     const classes = classesOf(logits);
     correct += classes.filter((found, i) => found === labels[i]).length;
     answers.push(...classes);
   }
   await session.release();
-  return { answers, correct, milliseconds: milliseconds / answers.length };
+  return { answers, correct, milliseconds: milliseconds / batchSize };
 }
 
 /** On the reference and on native kernels: accuracy there, and how far scores are apart at most. */
@@ -59,22 +59,38 @@ async function compareBackends(graph) {
   return { correct, total, difference };
 }
 
+/** Feeds for calibration: the first 20 of each digit. */
+function* calibration() {
+  for (const { image } of calibrationBatches(20, batchSize)) yield { image };
+}
+
+/** Where a quantized model loses accuracy: the layer that clips most of its values. */
+async function explain(name, graph) {
+  const layers = await analyze(float, graph, calibration());
+  const worst = layers.reduce((a, b) => (b.clippedFraction > a.clippedFraction ? b : a));
+  const clipped = (100 * worst.clippedFraction).toFixed(1);
+  return `${name}: the range of ${worst.node} clips ${clipped} % of its values, which leaves ${worst.sqnrDb.toFixed(1)} dB there.`;
+}
+
 const float = await loadModel(fileURLToPath(new URL('digits-mobilenet.onnx', import.meta.url)));
 const folder = await mkdtemp(join(tmpdir(), 'octensor-digits-'));
 const rows = [];
+const notes = [];
+/** Integers are the same bits on both backends, and quantized per channel the model answers as before. */
+let isRight = true;
 let floatAnswers;
 try {
   for (const [name, options] of [['float', undefined], ...Object.entries(methods)]) {
-    const calibration = (function* () {
-      for (const { image } of calibrationBatches(20, batchSize)) yield { image };
-    })();
-    const graph = options === undefined ? float : (await quantize(float, { calibration, ...options })).graph;
+    const graph = options === undefined ? float : (await quantize(float, { calibration: calibration(), ...options })).graph;
     const path = join(folder, 'digits.onnx');
     await saveModel(graph, path);
     const { answers, correct, milliseconds } = await evaluate(graph);
     floatAnswers ??= answers;
     const same = answers.filter((answer, i) => answer === floatAnswers[i]).length;
+    if (same < 0.95 * answers.length) notes.push(await explain(name, graph));
     const backends = await compareBackends(graph);
+    if (backends.difference > (options === undefined ? 1e-4 : 0)) isRight = false;
+    if (name === 'min/max, per channel' && same < 0.99 * answers.length) isRight = false;
     rows.push([
       name,
       `${((100 * correct) / answers.length).toFixed(2)} %`,
@@ -99,3 +115,5 @@ const titles = [
 ];
 console.log(markdownTable([titles, ...rows], { align: ['l', ...titles.slice(1).map(() => 'r')] }));
 console.log(`\n${floatAnswers.length} test digits, quantized with 200 others; native kernels, one thread.`);
+for (const note of notes) console.log(note);
+process.exitCode = isRight ? 0 : 1;

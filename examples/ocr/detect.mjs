@@ -38,27 +38,45 @@ export class Detector {
    * @returns {Promise<Box[]>}
    */
   async detect(picture) {
-    const scale = Math.min(1, maxSide / Math.max(picture.width, picture.height));
-    const [width, height] = [picture.width, picture.height].map(
-      (side) => Math.max(1, Math.round((side * scale) / multiple)) * multiple,
-    );
+    const [info] = this.#session.inputs;
+    const [, , fixedHeight, fixedWidth] = info.dims.map((dim) => (typeof dim === 'number' ? dim : Infinity));
+    const longest = Math.max(picture.width, picture.height);
+    const scale = Math.min(1, maxSide / longest, fixedWidth / picture.width, fixedHeight / picture.height);
+    const across = placeSide(picture.width * scale, fixedWidth);
+    const down = placeSide(picture.height * scale, fixedHeight);
+
     const whole = { left: 0, top: 0, right: picture.width, bottom: picture.height };
-    const pixels = sample(picture, whole, { width, height, ...normalization });
-    const [input] = this.#session.inputNames;
-    const [output] = this.#session.outputNames;
-    const results = await this.#session.run({ [input]: new Tensor('float32', pixels, [1, 3, height, width]) });
-    const [across, down] = [picture.width / width, picture.height / height];
-    return boxesOf(/** @type {Float32Array} */ (results[output].data), width, height).map((box) => ({
-      left: Math.max(0, Math.floor(box.left * across)),
-      top: Math.max(0, Math.floor(box.top * down)),
-      right: Math.min(picture.width, Math.ceil(box.right * across)),
-      bottom: Math.min(picture.height, Math.ceil(box.bottom * down)),
-    }));
+    const to = { width: across.length, height: down.length, ...normalization };
+    const pixels = sample(picture, whole, to, { width: across.frame, height: down.frame });
+    const results = await this.#session.run({ [info.name]: new Tensor('float32', pixels, [1, 3, down.frame, across.frame]) });
+    const map = /** @type {Float32Array} */ (results[this.#session.outputNames[0]].data);
+
+    const [scaleX, scaleY] = [picture.width / across.length, picture.height / down.length];
+    return boxesOf(map, across.frame, down.frame)
+      .map((box) => ({
+        left: Math.max(0, Math.floor(box.left * scaleX)),
+        top: Math.max(0, Math.floor(box.top * scaleY)),
+        right: Math.min(picture.width, Math.ceil(box.right * scaleX)),
+        bottom: Math.min(picture.height, Math.ceil(box.bottom * scaleY)),
+      }))
+      .filter((box) => shorterSide(box) > 0); // none that is beyond the picture, in the rest of the frame
   }
 
   release() {
     return this.#session.release();
   }
+}
+
+/**
+ * A side of the picture on the side of the input, which may be open: to the next multiple, else as it is, within a frame.
+ * @param {number} side
+ * @param {number} fixed of the input; Infinity where it is open
+ */
+function placeSide(side, fixed) {
+  const length = Math.max(1, Math.round(side / multiple)) * multiple;
+  return Number.isFinite(fixed)
+    ? { length: Math.max(1, Math.min(fixed, Math.round(side))), frame: fixed }
+    : { length, frame: length };
 }
 
 /**

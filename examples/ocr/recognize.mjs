@@ -45,13 +45,15 @@ export class Recognizer {
    * @returns {Promise<Reading>}
    */
   async recognize(picture, box) {
+    const [info] = this.#session.inputs;
+    const fixed = info.dims[3];
     const proportion = (box.right - box.left) / (box.bottom - box.top);
-    const width = Math.min(maxWidth, Math.max(1, Math.ceil(height * proportion)));
-    const padded = Math.max(minWidth, Math.ceil(width / widthStep) * widthStep);
-    const pixels = sample(picture, box, { width, height, mean: half, std: half }, padded);
-    const [input] = this.#session.inputNames;
+    const limit = typeof fixed === 'number' ? fixed : maxWidth;
+    const width = Math.min(limit, Math.max(1, Math.ceil(height * proportion)));
+    const padded = typeof fixed === 'number' ? fixed : Math.max(minWidth, Math.ceil(width / widthStep) * widthStep);
+    const pixels = sample(picture, box, { width, height, mean: half, std: half }, { width: padded, height });
+    const results = await this.#session.run({ [info.name]: new Tensor('float32', pixels, [1, 3, height, padded]) });
     const [output] = this.#session.outputNames;
-    const results = await this.#session.run({ [input]: new Tensor('float32', pixels, [1, 3, height, padded]) });
     return decode(/** @type {Float32Array} */ (results[output].data), this.#keys);
   }
 

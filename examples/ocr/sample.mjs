@@ -1,4 +1,5 @@
 /** @typedef {import('./picture.mjs').Picture} Picture */
+/** @typedef {{ width: number, height: number }} Size */
 /** Edges in pixels; `right` and `bottom` are outside. @typedef {{ left: number, top: number, right: number, bottom: number }} Box */
 
 /**
@@ -8,11 +9,11 @@
  * @param {Picture} picture
  * @param {Box} box
  * @param {{ width: number, height: number, mean: readonly number[], std: readonly number[] }} to
- * @param {number} [stride] of the result's rows; what is to the right of `width` is 0
- * @returns {Float32Array} [3, height, stride]
+ * @param {Size} [frame] of the result, in whose upper left corner the box is; the rest is 0
+ * @returns {Float32Array} [3, frame.height, frame.width]
  */
-export function sample(picture, box, { width, height, mean, std }, stride = width) {
-  const planes = new Float32Array(3 * height * stride);
+export function sample(picture, box, { width, height, mean, std }, frame = { width, height }) {
+  const planes = new Float32Array(3 * frame.height * frame.width);
   const columns = taps(box.left, box.right, width, picture.width);
   const rows = taps(box.top, box.bottom, height, picture.height);
   for (let channel = 0; channel < 3; channel++) {
@@ -20,7 +21,7 @@ export function sample(picture, box, { width, height, mean, std }, stride = widt
     const row = (/** @type {number} */ y, /** @type {Tap} */ { low, high, part }) =>
       pixel(y, low) * (1 - part) + pixel(y, high) * part;
     for (const [y, { low, high, part }] of rows.entries()) {
-      const start = (channel * height + y) * stride;
+      const start = (channel * frame.height + y) * frame.width;
       for (const [x, column] of columns.entries()) {
         const value = row(low, column) * (1 - part) + row(high, column) * part;
         planes[start + x] = (value / 255 - mean[channel]) / std[channel];

@@ -10,7 +10,7 @@
 
 export const capHeight = 12;
 const gap = 3;
-const spaceWidth = 4;
+const spaceWidth = 5;
 
 /** @type {Readonly<Record<string, string>>} */
 const glyphs = {
@@ -40,7 +40,7 @@ const glyphs = {
   X: '00 8c|80 0c',
   Y: '00 46 80|46 4c',
   Z: '00 80 0c 8c',
-  0: '~00 70 7c 0c 00',
+  0: '~00 60 6c 0c 00',
   1: '03 40 4c',
   2: '~03 00 80 85 0c|0c 8c',
   3: '~02 00 80 86 36|~36 86 8c 0c 0a',

@@ -80,7 +80,7 @@ export function tensorOfPixels(
   { normalization, layout, color = 'rgb' }: PictureOptions = {},
 ): Tensor {
   const { channels, isChannelsFirst, dims } = layoutOf(input, layout);
-  const colors = color === 'bgr' && channels === 3 ? Uint8Array.from(pixels, (_, i) => pixels[i + 2 - 2 * (i % 3)]!) : pixels;
+  const colors = color === 'bgr' && channels === 3 ? reversedColors(pixels) : pixels;
   const ordered = isChannelsFirst ? channelsFirst(colors, channels) : Uint8Array.from(colors);
   const shape = dims(height, width);
   if (input.type === 'uint8' && normalization === undefined) return new Tensor('uint8', ordered, shape);
@@ -160,14 +160,29 @@ async function loadSharp(): Promise<(path: string) => Sharp> {
 
 function channelsFirst(interleaved: Uint8Array, channels: number): Uint8Array {
   const area = interleaved.length / channels;
-  return Uint8Array.from(interleaved, (_, i) => interleaved[(i % area) * channels + Math.floor(i / area)]!);
+  const planes = new Uint8Array(interleaved.length);
+  for (let c = 0; c < channels; c++) {
+    for (let i = 0; i < area; i++) planes[c * area + i] = interleaved[i * channels + c]!;
+  }
+  return planes;
+}
+
+/** Red for blue. */
+function reversedColors(pixels: Uint8Array): Uint8Array {
+  const reversed = new Uint8Array(pixels.length);
+  for (let i = 0; i < pixels.length; i += 3) {
+    for (let c = 0; c < 3; c++) reversed[i + c] = pixels[i + 2 - c]!;
+  }
+  return reversed;
 }
 
 /** `area` elements of one channel stand together. */
 function normalize(pixels: Uint8Array, channels: number, area: number, { mean, std }: Normalization): Float32Array {
   const at = (values: readonly number[], channel: number) => values[values.length === 1 ? 0 : channel]!;
-  return Float32Array.from(pixels, (pixel, i) => {
-    const channel = Math.floor(i / area) % channels;
-    return (pixel - at(mean, channel)) / at(std, channel);
-  });
+  const reals = new Float32Array(pixels.length);
+  for (let start = 0, channel = 0; start < pixels.length; start += area, channel = (channel + 1) % channels) {
+    const [center, deviation] = [at(mean, channel), at(std, channel)];
+    for (let i = start; i < start + area; i++) reals[i] = (pixels[i]! - center) / deviation;
+  }
+  return reals;
 }

@@ -2,7 +2,7 @@
  * If and Loop. Whatever chooses a branch or ends a loop is known when a plan is made, or else when the graph is interpreted with all
  * data at hand (lib/plan/expand.ts puts the chosen nodes in their place); so neither ever runs as a step.
  *
- * If: condition, then what both branches read -> the outputs of a branch. `then` and `else` are graphs with those values as inputs.
+ * If: condition, then what both branches read -> the outputs of a branch. `thenBranch` and `elseBranch` are graphs with those values as inputs.
  * Loop: count or nothing, condition or nothing, the carried values, then what the body reads -> the carried values, then one stacked
  * value for each further output of the body. `body` is a graph of (iteration, condition, carried..., read...) ->
  * (condition, carried..., stacked...); `carried` says how many. As ONNX defines both.
@@ -20,7 +20,7 @@ export const ifOp = defineOp({
   inputs: [1, Infinity],
   outputs: [1, Infinity],
   parse(attributes) {
-    for (const name of ['then', 'else']) attributes.graph(name);
+    for (const name of ['thenBranch', 'elseBranch']) attributes.graph(name);
   },
   infer(context) {
     throw needsData(context, requiredInput(context, 0));
@@ -29,7 +29,7 @@ export const ifOp = defineOp({
     throw needsData(context, requiredInput(context, 0));
   },
   *cases() {
-    const attributes = { then: graphOf('Relu'), else: graphOf('Neg') };
+    const attributes = { thenBranch: graphOf('Relu'), elseBranch: graphOf('Neg') };
     const x = { type: 'float32', dims: [2, 3] } as const;
     for (const condition of [0, 1]) {
       const known = { type: 'bool', dims: [], constant: [condition] } as const;
@@ -73,10 +73,10 @@ export const loop = defineOp({
   },
 });
 
-export function branchesOf(node: Node): { readonly then: Graph; readonly otherwise: Graph } {
+export function branchesOf(node: Node): { readonly taken: Graph; readonly otherwise: Graph } {
   return {
-    then: checkedGraph(node, 'then', node.inputs.length - 1),
-    otherwise: checkedGraph(node, 'else', node.inputs.length - 1),
+    taken: checkedGraph(node, 'thenBranch', node.inputs.length - 1),
+    otherwise: checkedGraph(node, 'elseBranch', node.inputs.length - 1),
   };
 }
 

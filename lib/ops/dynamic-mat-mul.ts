@@ -156,7 +156,8 @@ function* cases(): Iterable<OpCase> {
       [-5, -0.5],
       [0, 0],
     ] as const) {
-      yield caseGraph({ op, inputs: [{ ...real([20, 300]), range }, ...constants], outputs: [real([20, 33])] });
+      const name = `${op} ${type}, x from ${range.join(' to ')}`;
+      yield caseGraph({ op, name, inputs: [{ ...real([20, 300]), range }, ...constants], outputs: [real([20, 33])] });
     }
   }
 }

@@ -1,6 +1,7 @@
 /** Transpose: dimension i of the output is dimension perm[i] of x. */
+import type { DataType } from '../tensor.js';
 import { caseGraph } from './cases.js';
-import { defineOp, expectType, nodeError, requiredInput } from './op.js';
+import { defineOp, expectType, nodeError, type OpCase, requiredInput } from './op.js';
 import { maxElements, shapeText } from './shapes.js';
 import { inputData, outputTensor, storedTypes } from './storage.js';
 import { permuted } from './strided-copy.js';
@@ -31,16 +32,26 @@ export const transpose = defineOp<TransposeAttributes>({
   },
   *cases() {
     for (const type of ['float32', 'int8', 'int64', 'int16'] as const) {
-      const inputs = [{ type, dims: [2, 3, 4, 5] }];
-      yield caseGraph({ op: 'Transpose', attributes: { perm: [0, 2, 3, 1] }, inputs, outputs: [{ type, dims: [2, 4, 5, 3] }] });
-      yield caseGraph({ op: 'Transpose', attributes: { perm: [3, 2, 1, 0] }, inputs, outputs: [{ type, dims: [5, 4, 3, 2] }] });
+      yield permutationCase(type, [2, 3, 4, 5], [0, 2, 3, 1]);
+      yield permutationCase(type, [2, 3, 4, 5], [3, 2, 1, 0]);
     }
-    const matrix = [{ type: 'int8' as const, dims: [37, 19] }];
-    yield caseGraph({
-      op: 'Transpose',
-      attributes: { perm: [1, 0] },
-      inputs: matrix,
-      outputs: [{ type: 'int8', dims: [19, 37] }],
-    });
+    yield permutationCase('int8', [37, 19], [1, 0]);
+    // Native kernels move elements of 1, 2, 4 and 8 bytes in blocks: every size of the last ones, images, batches and heads
+    for (const type of ['int8', 'int16', 'float32', 'int64'] as const) {
+      for (let rows = 1; rows <= 70; ++rows) yield permutationCase(type, [rows, ((rows * 29) % 70) + 1], [1, 0]);
+      for (const channels of [2, 3, 4, 5, 24]) {
+        yield permutationCase(type, [1, channels, 7, 9], [0, 2, 3, 1]);
+        yield permutationCase(type, [2, 9, 7, channels], [0, 3, 1, 2]);
+      }
+      yield permutationCase(type, [2, 5, 3, 7], [0, 2, 1, 3]);
+      yield permutationCase(type, [3, 18, 33], [0, 2, 1]);
+      yield permutationCase(type, [6, 19, 35], [2, 1, 0]);
+      yield permutationCase(type, [9, 17, 4], [1, 0, 2]);
+    }
   },
 });
+
+function permutationCase(type: DataType, dims: readonly number[], perm: readonly number[]): OpCase {
+  const result = perm.map((axis) => dims[axis]!);
+  return caseGraph({ op: 'Transpose', attributes: { perm }, inputs: [{ type, dims }], outputs: [{ type, dims: result }] });
+}

@@ -5,7 +5,7 @@ import type { Attributes, Node } from '../graph/graph.js';
 export const elementwise: ReadonlySet<string> = new Set(
   (
     'Abs Acos Acosh Add Asin Asinh Atan Atanh BitwiseAnd BitwiseNot BitwiseOr BitwiseXor Cast CastLike Ceil Celu Clip Cos Cosh ' +
-    'Dequantize Div Elu Equal Erf Exp Floor FloorDiv Fmod Gelu Greater GreaterEqual HardSigmoid HardSwish Identity IsInf IsNaN ' +
+    'Dequantize Div Elu Equal Erf ErfGelu Exp Floor FloorDiv Fmod Gelu Greater GreaterEqual HardSigmoid HardSwish Identity IsInf IsNaN ' +
     'LeakyRelu Less LessEqual Log LogicalAnd LogicalNot LogicalOr Logistic Maximum Minimum Mish Mod Mul Neg NotEqual PRelu Pow ' +
     'Quantize Reciprocal Reinterpret Relu Relu6 ReluN1To1 Round Rsqrt Select Selu ShiftLeft ShiftRight Shrink Sign Sin Sinh ' +
     'Softplus Softsign Sqrt Square SquaredDifference Sub Swish Tan Tanh ThresholdedRelu'

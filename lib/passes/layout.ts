@@ -18,7 +18,13 @@ import type { Pass } from './pass.js';
 
 export const cancelTransposes: Pass = {
   name: 'layout',
-  run: (graph) => new Sinking(graph).run(),
+  run: (graph) => new Sinking(graph, true).run(),
+};
+
+/** The same for a graph whose shapes may change later: no Transpose becomes a Reshape to the shape that there is. */
+export const moveTransposes: Pass = {
+  name: 'layout',
+  run: (graph) => new Sinking(graph, false).run(),
 };
 
 /** A value that is another one in the order `perm`; its Transpose is added when somebody reads it as it is. */
@@ -29,6 +35,7 @@ interface Moved {
 
 class Sinking {
   readonly #edit: Edit;
+  readonly #hasFixedShapes: boolean;
   readonly #graph: Graph;
   readonly #values: Map<string, Value>;
   readonly #constants: Map<string, Tensor>;
@@ -40,7 +47,8 @@ class Sinking {
   readonly #nodes: Node[] = [];
   readonly #changed: string[] = [];
 
-  constructor(graph: Graph) {
+  constructor(graph: Graph, hasFixedShapes: boolean) {
+    this.#hasFixedShapes = hasFixedShapes;
     this.#edit = new Edit(graph);
     this.#graph = graph;
     this.#values = new Map(graph.values);
@@ -137,7 +145,8 @@ class Sinking {
     const own = this.#own.get(name);
     const { source, perm } = moved;
     const dims = staticDims(this.#value(source));
-    const isView = dims !== undefined && keepsOrder(dims, perm);
+    const isIdentity = perm.every((axis, i) => axis === i);
+    const isView = dims !== undefined && (isIdentity || (this.#hasFixedShapes && keepsOrder(dims, perm)));
     const base = { name: own?.name ?? this.#edit.freshName(`${name}/Transpose`), inputs: [source], outputs: [name] };
     if (isView) {
       if (own !== undefined && source === own.inputs[0]) this.#changed.push(own.name);

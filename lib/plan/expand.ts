@@ -54,8 +54,8 @@ export class Expansion {
   #branch(node: Node, condition: Operand | undefined): Expanded | undefined {
     const constant = condition?.constant;
     if (constant === undefined) return undefined;
-    const { then, otherwise } = branchesOf(node);
-    return this.#inline(node, single(node, constant, 'bool') ? then : otherwise, node.inputs.slice(1), node.outputs);
+    const { taken, otherwise } = branchesOf(node);
+    return this.#inline(node, single(node, constant, 'bool') ? taken : otherwise, node.inputs.slice(1), node.outputs);
   }
 
   /** One round, and the loop that is left; or the results, where it is over. */

@@ -33,13 +33,17 @@ export function placeQuantizers(graph: Graph, excluded: Excluded): Placement {
   const kept = new Set(graph.outputs);
   const left: { node: string; op: string; reason: string }[] = [];
   const targets: Target[] = [];
+  /** Clamps that are computed by, or stay float with, what is before them: nothing is quantized between the two. */
+  const joined = new Map<Node, 'fused' | 'float'>();
   const isFloat = (name: string) =>
     (graph.constants.get(name)?.type ?? graph.values.get(name)?.type ?? 'float32') === 'float32';
 
   for (const node of graph.nodes) {
     const form = integerForms[node.op];
-    if (form === undefined) continue;
-    const reason = whyFloat(graph, node, form, excluded, isFloat);
+    if (form === undefined || joined.get(node) === 'fused') continue;
+    const clamp = clampBehind(node, form);
+    const reason = joined.get(node) === 'float' ? 'it clamps what stays float' : whyFloat(graph, node, form, excluded, isFloat);
+    if (clamp !== undefined) joined.set(clamp, reason === undefined ? 'fused' : 'float');
     if (reason !== undefined) {
       left.push({ node: node.name, op: node.op, reason });
       continue;
@@ -50,7 +54,7 @@ export function placeQuantizers(graph: Graph, excluded: Excluded): Placement {
       node,
       form,
       inputs: node.inputs.filter((name, i) => name !== '' && !apart.includes(i)),
-      output: outputOf(node, form),
+      output: (clamp ?? node).outputs[0]!,
       ...(form.weights !== undefined &&
         isConstant(node.inputs[form.weights.input]!) && { weights: node.inputs[form.weights.input]! }),
       ...(bias !== '' && { bias }),
@@ -86,11 +90,12 @@ export function placeQuantizers(graph: Graph, excluded: Excluded): Placement {
     return graph.constants.has(name);
   }
 
-  function outputOf(node: Node, form: IntegerForm): string {
+  /** The clamp that alone reads what the node computes, and that is not excluded. */
+  function clampBehind(node: Node, form: IntegerForm): Node | undefined {
     const output = node.outputs[0]!;
     const next = readers.get(output) ?? [];
     const isClamped = form.clamps && next.length === 1 && clamps[next[0]!.op] !== undefined && !kept.has(output);
-    return isClamped ? next[0]!.outputs[0]! : output;
+    return isClamped && !isExcluded(next[0]!, excluded) ? next[0] : undefined;
   }
 }
 
@@ -101,10 +106,7 @@ function whyFloat(
   excluded: Excluded,
   isFloat: (name: string) => boolean,
 ): string | undefined {
-  const isExcluded = excluded.some((pattern) =>
-    typeof pattern === 'string' ? pattern === node.name || pattern === node.op : pattern.test(node.name),
-  );
-  if (isExcluded) return 'excluded';
+  if (isExcluded(node, excluded)) return 'excluded';
   const other = node.inputs.find((name) => name !== '' && !isFloat(name));
   if (other !== undefined) return `its input ${other} is not float32`;
   const bias = form.bias === undefined ? '' : (node.inputs[form.bias] ?? '');
@@ -112,6 +114,10 @@ function whyFloat(
   const inputs = node.inputs.filter((name, i) => name !== '' && i !== form.weights?.input && i !== form.bias);
   if (inputs.every((name) => graph.constants.has(name))) return 'it is constant';
   return undefined;
+}
+
+function isExcluded({ name, op }: Node, excluded: Excluded): boolean {
+  return excluded.some((pattern) => (typeof pattern === 'string' ? pattern === name || pattern === op : pattern.test(name)));
 }
 
 /** Values that have the same parameters, by union and find. */

@@ -4,13 +4,13 @@ import type { Graph } from '../graph/graph.js';
 import { eliminateDeadNodes } from '../passes/eliminate-dead-nodes.js';
 import { foldBatchNorm } from '../passes/fold-batch-norm.js';
 import { foldConstants } from '../passes/fold-constants.js';
-import { cancelTransposes } from '../passes/layout.js';
+import { moveTransposes } from '../passes/layout.js';
 import { runPasses } from '../passes/pass.js';
 import { removeIdentities } from '../passes/remove-identities.js';
 import { resolveGraph } from '../plan/resolve.js';
 import { specializeGraph } from '../plan/specialize.js';
 
-const passes = [foldConstants, removeIdentities, cancelTransposes, foldBatchNorm, eliminateDeadNodes];
+const passes = [foldConstants, removeIdentities, moveTransposes, foldBatchNorm, eliminateDeadNodes];
 
 /** Throws ERR_QUANTIZATION for a model that is quantized already, naming what is, and what planning for these shapes throws. */
 export function prepareGraph(graph: Graph, inputDims: ReadonlyMap<string, readonly number[]>): Graph {
@@ -25,15 +25,37 @@ export function prepareGraph(graph: Graph, inputDims: ReadonlyMap<string, readon
   return { ...runPasses(specialized, passes).graph, numerics: 'onnx' };
 }
 
-/** The shapes of the graph's inputs: those of `feeds`, or the declared ones with 1 where they are open. */
+/** Sizes to prepare a graph for whose dimensions are open, where there is no data: the first that it accepts. */
+const triedSizes = [1, 64, 224, 320];
+
+/** As `prepareGraph`, for shapes that the graph accepts: those of `feeds`, or declared ones. */
+export function prepareForAny(
+  graph: Graph,
+  feeds?: Readonly<Record<string, { readonly dims: readonly number[] }>>,
+): { readonly prepared: Graph; readonly dims: ReadonlyMap<string, readonly number[]> } {
+  let problem: unknown;
+  for (const size of triedSizes) {
+    const dims = inputDimsOf(graph, feeds, size);
+    try {
+      return { prepared: prepareGraph(graph, dims), dims };
+    } catch (error) {
+      problem ??= error;
+      if (!(error instanceof OctensorError) || error.code !== 'ERR_SHAPE' || feeds !== undefined) throw error;
+    }
+  }
+  throw problem;
+}
+
+/** The shapes of the graph's inputs: those of `feeds`, or the declared ones, with a batch of 1 and `size` for what else is open. */
 export function inputDimsOf(
   graph: Graph,
   feeds?: Readonly<Record<string, { readonly dims: readonly number[] }>>,
+  size = 1,
 ): Map<string, readonly number[]> {
   return new Map(
     graph.inputs.map((name) => {
       const declared = graph.values.get(name)!.dims ?? [];
-      return [name, feeds?.[name]?.dims ?? declared.map((dim) => (typeof dim === 'number' ? dim : 1))];
+      return [name, feeds?.[name]?.dims ?? declared.map((dim, i) => (typeof dim === 'number' ? dim : i === 0 ? 1 : size))];
     }),
   );
 }

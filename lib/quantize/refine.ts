@@ -2,6 +2,7 @@
 import type { Graph } from '../graph/graph.js';
 import { adaround } from '../quant/algorithms/adaround.js';
 import { correctBiases, type LayerMeans, meansOfPatches } from '../quant/algorithms/bias-correction.js';
+import { equalize, equalizedValues } from '../quant/algorithms/equalize.js';
 import { type Gram, GramAccumulator, type GramOptions } from '../quant/algorithms/gram.js';
 import { type Layer, layerOf } from '../quant/algorithms/layer.js';
 import { smoothQuant } from '../quant/algorithms/smooth-quant.js';
@@ -16,6 +17,25 @@ import type { CheckedOptions } from './options.js';
 
 /** Of the second moments that are collected in one go through the data. */
 const maxMomentBytes = 2 ** 28;
+
+/** How far beyond what calibration saw a channel may go before a bound of 6 that was equalized clips it. */
+const margin = 1.1;
+
+/** Equalization that keeps bounds of 6: channels are scaled as far as what they were in calibration leaves room for. */
+export async function equalizeWithin(graph: Graph, calibration: Calibration): Promise<Graph> {
+  const names = equalizedValues(graph).filter((name) => !graph.constants.has(name));
+  if (names.length === 0) return graph;
+  const highest = new Map<string, Float32Array>();
+  await calibration.observeKept('equalize', graph, names, (name, { data, dims }) => {
+    const channels = highest.get(name) ?? new Float32Array(dims.at(-1)!);
+    highest.set(name, channels);
+    const values = data as Float32Array;
+    for (let i = 0, c = 0; i < values.length; i++, c = c + 1 === channels.length ? 0 : c + 1) {
+      if (margin * values[i]! > channels[c]!) channels[c] = margin * values[i]!;
+    }
+  });
+  return equalize(graph, { replaceRelu6: false, highest });
+}
 
 /** SmoothQuant, for the matrix products of a graph. */
 export async function smooth(graph: Graph, calibration: Calibration, alpha: number): Promise<Graph> {

@@ -7,7 +7,7 @@
 //   Vector, Table
 //   Load(p), Store(p, v); Make(low, high), Low(v), High(v): two uint64
 //   ZipLow<bytes>(a, b), ZipHigh<bytes>(a, b): a0 b0 a1 b1 ... of the lower or upper halves
-//   MakeTable(indexes), Permute(table, in, out): out[k][b] = byte indexes[k][b] of the 48 bytes of `in`
+//   MakeTable(indexes), Permute(table, v): byte b of v[k] becomes byte indexes[k][b] of the 48 bytes that v[0 to 2] were
 //   Wide, kHasWide; LoadWide(a, b), StoreWide(p, v): two vectors side by side, where zips work on each for itself
 #ifndef OCTENSOR_KERNELS_TRANSPOSE_BLOCKS_H_
 #define OCTENSOR_KERNELS_TRANSPOSE_BLOCKS_H_

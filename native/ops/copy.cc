@@ -12,6 +12,7 @@
 namespace octensor {
 namespace {
 
+constexpr size_t kMinPartBytes = size_t{1} << 18;
 constexpr ptrdiff_t kTile = 32;  // of two dimensions: lines of both sides stay in the level-1 cache
 
 using Loop = CopyLoop;
@@ -55,11 +56,11 @@ class CopyStep : public Step {
     const uint8_t* x = memory.In<uint8_t>(x_);
     uint8_t* y = memory.Out<uint8_t>(y_);
     if (rank_ == 0) {
-      return RunParts(memory, run_, kMinCopyPartBytes,
+      return RunParts(memory, run_, kMinPartBytes,
                       [&](size_t first, size_t end) { std::memmove(y + first, x + first, end - first); });
     }
     const auto size = static_cast<size_t>(loops_[0].size);
-    RunParts(memory, size, kMinCopyPartBytes * size / total_, [&](size_t first, size_t end) {
+    RunParts(memory, size, kMinPartBytes * size / total_, [&](size_t first, size_t end) {
       Loop loops[kMaxCopyRank];
       std::copy_n(loops_, rank_, loops);
       loops[0].size = static_cast<ptrdiff_t>(end - first);

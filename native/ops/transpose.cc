@@ -9,8 +9,9 @@
 namespace octensor {
 namespace {
 
-constexpr size_t kUnit =
-    64;  // rows or columns that are not divided among threads: cache lines of both sides, at any element size
+constexpr size_t kMinPartBytes = size_t{1} << 19;  // written by a thread: some 20 us
+// Rows or columns that are not divided among threads: cache lines of both sides, at any element size.
+constexpr size_t kUnit = 64;
 
 class TransposeStep : public Step {
  public:
@@ -35,7 +36,7 @@ class TransposeStep : public Step {
     const auto length = static_cast<size_t>(longer.size);
     const size_t units = (length + kUnit - 1) / kUnit, count = batches_ * units;
     const size_t total = batches_ * length * static_cast<size_t>(cuts_rows ? columns_.size : rows_.size) * bytes_;
-    RunParts(memory, count, kMinCopyPartBytes * count / total, [&](size_t first, size_t end) {
+    RunParts(memory, count, kMinPartBytes * count / total, [&](size_t first, size_t end) {
       while (first < end) {
         const size_t batch = first / units, unit = first % units, last = std::min(units, unit + (end - first));
         const size_t begin = unit * kUnit, size = std::min(length, last * kUnit) - begin;

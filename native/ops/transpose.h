@@ -15,7 +15,6 @@ struct CopyLoop {
 };
 
 constexpr size_t kMaxCopyRank = 8;
-constexpr size_t kMinCopyPartBytes = size_t{1} << 18;  // written by a thread, to be worth handing over
 
 // The step for loops of which one walks along neighbours in x and another along neighbours in y, whatever the rest (batches of
 // matrices); `bytes` is an element's size. Null for other loops and sizes.

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
-import { type Graph, loadModel, type SessionOptions } from 'octensor';
+import { type Graph, loadModel, quantize, type SessionOptions, Tensor } from 'octensor';
 
 interface Picture {
   readonly width: number;
@@ -14,6 +14,10 @@ interface Box {
   readonly top: number;
   readonly right: number;
   readonly bottom: number;
+}
+interface Size {
+  readonly width: number;
+  readonly height: number;
 }
 interface Reading {
   readonly text: string;
@@ -38,6 +42,9 @@ const { createReader, linesOf } = await load<{
   createReader: (options?: ReaderOptions) => Promise<Reader>;
   linesOf: (boxes: readonly Box[]) => Box[][];
 }>('reader.mjs');
+const { sample } = await load<{
+  sample: (picture: Picture, box: Box, to: Size & { mean: number[]; std: number[] }, frame: Size) => Float32Array;
+}>('sample.mjs');
 const { boxesOf } = await load<{ boxesOf: (map: Float32Array, width: number, height: number) => Box[] }>('detect.mjs');
 const { Recognizer, decode } = await load<{
   Recognizer: { create: (model: string | Graph, keyFile: string, options?: SessionOptions) => Promise<Recognizer> };
@@ -76,6 +83,40 @@ for (const [name, options] of sources) {
     await reader.release();
   });
 }
+
+/** A quantized graph is for one shape, in which pictures of up to this size have their place. */
+const page = { width: 640, height: 160 };
+
+async function quantizedDetector(): Promise<Graph> {
+  const texts = [
+    ['THE QUICK BROWN FOX', '0123456789'],
+    ['JUMPS OVER THE', 'LAZY DOG 345'],
+    ['PACK MY BOX WITH', 'FIVE DOZEN JUGS'],
+  ];
+  const calibration = texts.map((lines) => {
+    const picture = drawPicture(lines);
+    const { width, height } = picture;
+    const to = { width, height, mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
+    const pixels = sample(picture, { left: 0, top: 0, right: width, bottom: height }, to, page);
+    return { x: new Tensor('float32', pixels, [1, 3, page.height, page.width]) };
+  });
+  return (await quantize(await loadModel(models.detectionPath), { calibration })).graph;
+}
+
+test.serial('a quantized detector, which is for one shape, finds the same lines', async (t) => {
+  const detection = await quantizedDetector();
+  t.deepEqual(detection.values.get(detection.inputs[0]!)?.dims, [1, 3, page.height, page.width]);
+  const convolutions = detection.nodes.filter(({ op }) => op === 'Conv2D');
+  const integer = convolutions.filter(({ outputs }) => detection.values.get(outputs[0]!)?.type !== 'float32');
+  t.true(integer.length > convolutions.length / 2, `${integer.length} of ${convolutions.length} convolutions in 8 bits`);
+  const reader = await createReader({ detection, backend: 'native' });
+  const found = await reader.read(drawPicture(few));
+  await reader.release();
+  t.deepEqual(
+    found.map(({ text }) => text),
+    few,
+  );
+});
 
 test.serial('pictures of other sizes, larger than the detector takes and smaller than its step', async (t) => {
   const reader = await createReader({ backend: 'native' });

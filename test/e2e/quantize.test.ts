@@ -1,5 +1,5 @@
 /** `octensor quantize` on the digit classifier of examples/digits. */
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -206,4 +206,11 @@ test('a model that is quantized already', async (t) => {
   const { code, stderr } = await octensor('quantize', once, '--calibrate', samples, '-o', out);
   t.is(code, 1);
   t.regex(stderr, /^octensor: ERR_QUANTIZATION: the model is quantized already/);
+});
+
+test('the example says so where it is right', (t) => {
+  const demo = fileURLToPath(new URL('../../../examples/digits/demo.mjs', import.meta.url));
+  const { status, stdout, stderr } = spawnSync(process.execPath, [demo], { encoding: 'utf8' });
+  t.is(status, 0, stderr);
+  t.regex(stdout, /\| min\/max, per channel +\| +98\.\d\d %/);
 });

@@ -384,7 +384,7 @@ test('a value that many read, and many branches under many constants, take no lo
   const initializers = { c: bool(true), ...constants };
   const { nodes } = imported({ ...xy, nodes: [...readers, ...ifs, node('y = Relu x')], initializers });
   t.is(nodes.length, count + 501);
-  for (const { op, attributes } of nodes) if (op === 'If') t.is((attributes.then as Graph).constants.size, 0);
+  for (const { op, attributes } of nodes) if (op === 'If') t.is((attributes.thenBranch as Graph).constants.size, 0);
 });
 
 test('attributes of the wrong kind and out of range', (t) => {

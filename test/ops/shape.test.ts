@@ -261,8 +261,9 @@ test('float16 is padded with a float16', (t) => {
 });
 
 test('a long list of dimensions is cut in messages', (t) => {
-  const dims = new Array<number>(100000).fill(2);
-  throwsCode(t, () => checkedSize(node, dims), 'ERR_SHAPE', '100000 in all');
+  const dims = new Array<number>(40).fill(2);
+  throwsCode(t, () => checkedSize(node, dims), 'ERR_SHAPE', '40 in all');
+  throwsCode(t, () => checkedSize(node, new Array<number>(100000).fill(2)), 'ERR_SHAPE', 'got 100000');
 });
 
 test('types must agree', (t) => {

@@ -100,7 +100,13 @@ test('no more samples than asked for, from the first one each time', async (t) =
 });
 
 const refused = test.macro(
-  async (t, inputs: readonly ValueInfo[], calibrate: () => Promise<readonly string[]>, message: RegExp, options = {}) => {
+  async (
+    t,
+    inputs: readonly ValueInfo[],
+    calibrate: () => Promise<readonly string[]>,
+    message: RegExp,
+    options: Partial<CalibrationOptions> = {},
+  ) => {
     await t.throwsAsync(async () => read(inputs, await calibrate(), options), { message });
   },
 );

@@ -1,13 +1,16 @@
 import test from 'ava';
 import type { Graph, Tensor } from 'octensor';
-import { equalize } from '#lib/quant/algorithms/equalize.js';
+import { equalize, equalizedValues } from '#lib/quant/algorithms/equalize.js';
 import { dequantizeArray } from '#lib/quant/qparams.js';
 import { schemes } from '#lib/quant/schemes.js';
 import { channelRanges, quantizeWeights, weightLimits, weightParameters } from '#lib/quant/weights.js';
 import { floatGraph, normal, relativeError, runGraph } from '../support/float-layers.js';
 import { throwsCode } from '../support/throws.js';
 
-/** Convolution, what stands between, depthwise convolution, Relu, convolution: the channels of the first two differ by thousands. */
+/**
+ * Convolution, what stands between, depthwise convolution, Relu, convolution: the channels of the first two differ by
+ * thousands.
+ */
 function chain(op: string, attributes = {}, bias = 1): Graph {
   const scaleOf = (channel: number) => 10 ** ((channel % 4) - 2);
   const constants = {
@@ -85,6 +88,25 @@ test('Relu6 becomes Relu, or keeps its layers from being a pair', async (t) => {
   t.deepEqual(ops(kept), ops(graph));
   t.deepEqual(weights(kept, 'w1'), weights(graph, 'w1'));
   t.notDeepEqual(weights(kept, 'w2').data, weights(graph, 'w2').data);
+});
+
+test('with what channels reach, Relu6 stays, and so does the function', async (t) => {
+  const graph = chain('Relu6');
+  t.deepEqual(equalizedValues(graph), ['c1', 'c2']);
+  const values = await runGraph({ ...graph, outputs: ['c1'] }, x);
+  const peak = Float32Array.from({ length: 8 }, (_, c) => Math.max(...values.filter((_, i) => i % 8 === c)));
+  t.true(peak.some((value) => value > 6) && peak.some((value) => value < 0.6));
+  const equalized = equalize(graph, { replaceRelu6: false, highest: new Map([['c1', peak]]) });
+  t.is(equalized.nodes[1]!.op, 'Relu6');
+  const expected = await runGraph(graph, x);
+  t.true(relativeError(await runGraph(equalized, x), expected) < 1e-4);
+  t.true(relativeError(await runGraph(equalize(graph), x), expected) > 0.01);
+  for (const [c, value] of peak.entries()) {
+    const [before, after] = [weights(graph, 'w1').data[27 * c]!, weights(equalized, 'w1').data[27 * c]!];
+    t.is(before === after, value >= 6, `channel ${c}, at most ${value}`);
+  }
+  const wrong = { highest: new Map([['c1', peak.subarray(1)]]) };
+  throwsCode(t, () => equalize(graph, wrong), 'ERR_QUANTIZATION', 'highest of c1', '8');
 });
 
 test('layers whose channels are seen elsewhere, or clipped below, stay as they are', (t) => {

@@ -94,7 +94,7 @@ export async function outputsOf(
         const [tops, ownTops] = [topOfRows(expected), topOfRows(actual)];
         output.rows += tops.length;
         output.same += tops.filter((top, i) => top === ownTops[i]).length;
-        output.classes = expected.dims.at(-1) ?? 0;
+        output.classes = tops.length === 0 ? 0 : expected.size / tops.length;
       }
       onProgress({ phase: 'compare', done: ++done, total });
     }
@@ -108,8 +108,10 @@ export async function outputsOf(
   }));
 }
 
-export function constantBytesOf({ constants }: Graph): number {
-  return [...constants.values()].reduce((sum, tensor) => sum + sizeBytesOf(tensor), 0);
+/** Of constants that a node reads. */
+export function constantBytesOf({ nodes, constants }: Graph): number {
+  const read = new Set(nodes.flatMap(({ inputs }) => inputs));
+  return [...constants].reduce((sum, [name, tensor]) => (read.has(name) ? sum + sizeBytesOf(tensor) : sum), 0);
 }
 
 function weightHistograms({ nodes, constants }: Graph): ReadonlyMap<string, Histogram> {

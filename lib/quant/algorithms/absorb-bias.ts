@@ -1,6 +1,7 @@
 /**
- * High biases, absorbed by the next layer (Nagel et al. 2019, section 4.1.3): where f(x) = x for x >= 0 and a channel is at least
- * c > 0, the first layer may give c less, and the second has W2·c in its bias for it. The range between them is then tighter.
+ * High biases, absorbed by the next layer (Nagel et al. 2019, section 4.1.3): where f(x) = x for x >= 0 and a channel is at
+ * least c > 0, the first layer may give c less, and the second has W2·c in its bias for it. The range between them is then
+ * tighter.
  */
 import type { Node } from '../../graph/graph.js';
 import { isUnpadded } from './channel-steps.js';
@@ -9,8 +10,8 @@ import { groupSize, type Layer } from './layer.js';
 import type { Pair } from './layer-pairs.js';
 
 /**
- * Takes `excess` from the channels of a pair's first layer. Where zeros stand around what the second reads, they would have to become
- * -c: such pairs stay as they are, as do those of layers that have no place for a bias.
+ * Takes `excess` from the channels of a pair's first layer. Where zeros stand around what the second reads, they would have to
+ * become -c: such pairs stay as they are, as do those of layers that have no place for a bias.
  */
 export function absorb(edit: GraphEdit, { first, second, depth, between, bias }: Pair, excess: Float64Array): void {
   const next = biasPlace(edit, second.node, second.outputs);
@@ -34,7 +35,10 @@ function hasNoPadding({ node, dims }: Layer): boolean {
   return (node.op !== 'Conv2D' && node.op !== 'DepthwiseConv2D') || isUnpadded(node, dims.slice(1, 3));
 }
 
-/** Whether a constant that is taken before the node is missing behind it: pads of a maximum are below all, those of a mean are not. */
+/**
+ * Whether a constant that is taken before the node is missing behind it: pads of a maximum are below all, those of a mean are
+ * not.
+ */
 function isExact(node: Node): boolean {
   return node.op !== 'AveragePool2D' || isUnpadded(node, node.attributes.size as readonly number[]);
 }

@@ -1,18 +1,19 @@
 /**
- * AdaRound (Nagel, Amjad, van Baalen, Louizos and Blankevoort 2020, "Up or Down? Adaptive Rounding for Post-Training Quantization"):
- * each weight is rounded up or down so that what the layer gives changes least, not the weights.
+ * AdaRound (Nagel, Amjad, van Baalen, Louizos and Blankevoort 2020, "Up or Down? Adaptive Rounding for Post-Training
+ * Quantization"): each weight is rounded up or down so that what the layer gives changes least, not the weights.
  *
  *     W~ = s·clip(floor(W/s) + h(V)),   h(V) = clip(1.2·sigmoid(V) - 0.1, 0, 1)
  *     minimise over V   E|W·x - W~·x|² + λ·Σ (1 - |2h(V) - 1|^β),   β from 20 down to 2, after 20 % of the steps without λ
  *
- * With d = W~ - W for one output channel and G = E[x·xᵀ] (gram.ts) the first term is dᵀ·G·d, its gradient 2·G·d: a step costs as much
- * for a thousand patches as for a million. With inputs of the quantized network (x) and the float one (x'), E|W·x' - W~·x|² is
- * dᵀ·G·d + 2·dᵀ·r, r = E[x·(x - x')ᵀ]·W, but for what no rounding changes. An activation behind the layer would need the data
- * themselves: the reconstruction here is that of what is before it (the paper's linear case, equations 13 and 20).
+ * With d = W~ - W for one output channel and G = E[x·xᵀ] (gram.ts) the first term is dᵀ·G·d, its gradient 2·G·d: a step costs
+ * as much for a thousand patches as for a million. With inputs of the quantized network (x) and the float one (x'), E|W·x' -
+ * W~·x|² is dᵀ·G·d + 2·dᵀ·r, r = E[x·(x - x')ᵀ]·W, but for what no rounding changes. An activation behind the layer would need
+ * the data themselves: the reconstruction here is that of what is before it.
  *
- * Output channels are independent of each other, and so are blocks of G. Each channel's first term is in units of what rounding a
- * weight to the nearest costs on average, so that λ means the same in all layers. What the relaxation gives is then improved by flipping single weights
- * for as long as that helps, and so is rounding to the nearest; the better one is taken. The result is never worse than the nearest.
+ * Output channels are independent of each other, and so are blocks of G. Each channel's first term is in units of what rounding
+ * a weight to the nearest costs on average, so that λ means the same in all layers. What the relaxation gives is then improved
+ * by flipping single weights for as long as that helps, and so is rounding to the nearest; the better one is taken. The result
+ * is never worse than the nearest.
  */
 import { invalid } from '../../errors.js';
 import type { QParams } from '../qparams.js';
@@ -26,10 +27,13 @@ import { type RoundingRow, rowOf } from './rounding-row.js';
 export interface AdaRoundOptions {
   /** Steps of Adam: at most 500, fewer for large layers. 0: flips alone. */
   readonly iterations?: number;
-  /** λ: 4, in units of what rounding one weight to the nearest costs on average (the paper's 0.01 is in those of the network). */
+  /**
+   * λ: 4, in units of what rounding one weight to the nearest costs on average (the paper's 0.01 is in those of the network).
+   */
   readonly regularization?: number;
   /**
-   * Part of the mean of G's diagonal that is added to it: 0.01. Directions that a few thousand patches do not show are then not free.
+   * Part of the mean of G's diagonal that is added to it: 0.01. Directions that a few thousand patches do not show are then not
+   * free.
    */
   readonly damping?: number;
 }
@@ -43,14 +47,14 @@ export interface AdaRounding {
 }
 
 const defaultIterations = 500;
-/** Of one layer: some ten seconds. */
-const maxProducts = 1.5e10;
+/** Of one layer: a few seconds. */
+const maxProducts = 5e9;
 /** Fewer steps than these do not get anywhere. */
 const fewIterations = 100;
 
 /**
- * `limits` are the smallest and largest integer, as for `quantizeWeights`; of 8 bits or 4. Deterministic. Throws ERR_QUANTIZATION for
- * parameters that do not fit the layer, or a Gram of another one.
+ * `limits` are the smallest and largest integer, as for `quantizeWeights`; of 8 bits or 4. Deterministic. Throws
+ * ERR_QUANTIZATION for parameters that do not fit the layer, or a Gram of another one.
  */
 export function adaround(
   layer: Layer,

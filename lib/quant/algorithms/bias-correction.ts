@@ -1,6 +1,6 @@
 /**
- * Bias correction (Nagel et al. 2019, section 4.2): rounded weights shift what a layer gives on average, E[(Wq - W)·x], and its bias
- * can take that back. Empirical: the means are those of calibration data.
+ * Bias correction (Nagel et al. 2019, section 4.2): rounded weights shift what a layer gives on average, E[(Wq - W)·x], and its
+ * bias can take that back. Empirical: the means are those of calibration data.
  */
 import { invalid } from '../../errors.js';
 import type { Graph, Node } from '../../graph/graph.js';
@@ -15,7 +15,9 @@ export interface LayerMeans {
   readonly quantized: ArrayLike<number>;
 }
 
-/** The means of layers, by the names of their nodes, for the biases that `graph` has. Layers that are missing stay as they are. */
+/**
+ * The means of layers, by the names of their nodes, for the biases that `graph` has. Layers that are missing stay as they are.
+ */
 export type MeansOf = (graph: Graph) => Promise<ReadonlyMap<string, LayerMeans>> | ReadonlyMap<string, LayerMeans>;
 
 export interface BiasCorrectionOptions {
@@ -24,13 +26,14 @@ export interface BiasCorrectionOptions {
 }
 
 /**
- * The graph with b - (quantized - float) for the biases of `targets`; of a convolution or FullyConnected without one, with a new
- * one. A MatMul has the constant of the Add behind it for a bias, or else stays as it is.
+ * The graph with b - (quantized - float) for the biases of `targets`; of a convolution or FullyConnected without one, with a
+ * new one. A MatMul has the constant of the Add behind it for a bias, or else stays as it is.
  *
- * All layers at once in a round, where the paper goes from layer to layer: that takes one calibration run for each layer, this takes
- * one for each round. It asks that `float` be measured on the same (quantized) input: then the difference is the layer's own, and
- * no shift is corrected where it arises and again in each layer behind. A second round sees the inputs that the first one made.
- * (Means of the float network instead contain what earlier layers did: after n rounds, the first n layers of a chain are right.)
+ * All layers at once in a round, where the paper goes from layer to layer: that takes one calibration run for each layer, this
+ * takes one for each round. It asks that `float` be measured on the same (quantized) input: then the difference is the layer's
+ * own, and no shift is corrected where it arises and again in each layer behind. A second round sees the inputs that the first
+ * one made. (Means of the float network instead contain what earlier layers did: after n rounds, the first n layers of a chain
+ * are right.)
  *
  * Throws ERR_QUANTIZATION, which names the node, for means of another length or that are not finite.
  */
@@ -74,8 +77,9 @@ function correct(edit: GraphEdit, node: Node, { float, quantized }: LayerMeans):
 }
 
 /**
- * The means of a layer without running it, from those of its input patches (`Gram.means`): W·E[x] and Wq·E[x]. `quantized` are the
- * real numbers that the quantized weights mean, in the order of the layer's. Biases, which are equal on both sides, are left out.
+ * The means of a layer without running it, from those of its input patches (`Gram.means`): W·E[x] and Wq·E[x]. `quantized` are
+ * the real numbers that the quantized weights mean, in the order of the layer's. Biases, which are equal on both sides, are
+ * left out.
  */
 export function meansOfPatches(layer: Layer, quantized: Float32Array, means: Float64Array): LayerMeans {
   const { weights, outputs, groups, patch, outputStride, patchStride } = layer;

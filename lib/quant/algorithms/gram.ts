@@ -1,6 +1,7 @@
 /**
- * Second moments of what a layer multiplies: G = E[x·xᵀ] over patches x of its input. A change d of the weights of one output channel
- * changes what it gives by d·x, and E[(d·x)²] = dᵀ·G·d: once G is known the data are not needed, nor does their number cost anything.
+ * Second moments of what a layer multiplies: G = E[x·xᵀ] over patches x of its input. A change d of the weights of one output
+ * channel changes what it gives by d·x, and E[(d·x)²] = dᵀ·G·d: once G is known the data are not needed, nor does their number
+ * cost anything.
  */
 import { OctensorError } from '../../errors.js';
 import { nodeError } from '../../ops/op.js';
@@ -35,7 +36,9 @@ export interface GramOptions {
   readonly maxBlock?: number;
 }
 
-/** Of all blocks of one layer, and of G·d for all its channels: beyond them, blocks are smaller. 512 MiB, and a second or two. */
+/**
+ * Of all blocks of one layer, and of G·d for all its channels: beyond them, blocks are smaller. 512 MiB, and a second or two.
+ */
 const maxElements = 2 ** 27;
 const maxProducts = 2 ** 31;
 /** Patches that are read before they are multiplied; of patches of at most so many elements, those of all groups together. */
@@ -43,8 +46,8 @@ const tile = 64;
 const maxPatch = 2 ** 20;
 
 /**
- * Of a layer's inputs, batch by batch; what is kept does not depend on how many there are. Places are drawn from `seed` and the number
- * of the batch: the same batches give the same moments.
+ * Of a layer's inputs, batch by batch; what is kept does not depend on how many there are. Places are drawn from `seed` and the
+ * number of the batch: the same batches give the same moments.
  */
 export class GramAccumulator {
   readonly #layer: Layer;
@@ -82,8 +85,8 @@ export class GramAccumulator {
 
   /**
    * An input of the layer: float32, shaped as the node has it. `float` is the same of the float network, where `x` is from the
-   * quantized one: then rounding also makes up for what came before (asymmetric reconstruction); given with all batches or with none.
-   * Throws ERR_SHAPE for shapes that do not fit, ERR_QUANTIZATION for elements that are not finite.
+   * quantized one: then rounding also makes up for what came before (asymmetric reconstruction); given with all batches or with
+   * none. Throws ERR_SHAPE for shapes that do not fit, ERR_QUANTIZATION for elements that are not finite.
    */
   add(x: Tensor<'float32'>, float?: Tensor<'float32'>): void {
     const { node, groups, patch } = this.#layer;
@@ -163,7 +166,10 @@ export class GramAccumulator {
   }
 }
 
-/** sums[i, j] += Σ a[i] · b[j] over a tile, of j <= i alone where only the lower half is wanted. Four at a time: each is read once for two. */
+/**
+ * sums[i, j] += Σ a[i] · b[j] over a tile, of j <= i alone where only the lower half is wanted. Four at a time: each is read
+ * once for two.
+ */
 function addProducts(
   sums: Float32Array,
   a: Float64Array,

@@ -67,7 +67,9 @@ export class GraphEdit {
     return tensor?.type === 'float32' ? (tensor as Tensor<'float32'>) : undefined;
   }
 
-  /** Keeps the constant's name where nothing else reads it; else, and where an optional input was absent, gives it a new one. */
+  /**
+   * Keeps the constant's name where nothing else reads it; else, and where an optional input was absent, gives it a new one.
+   */
   setConstant({ node, input }: Place, data: Float32Array, dims: readonly number[] = [data.length]): void {
     const current = this.#current(node);
     const old = current.inputs[input] ?? '';
@@ -119,8 +121,9 @@ export class GraphEdit {
 const biasInputs: Readonly<Record<string, number>> = { Conv2D: 2, DepthwiseConv2D: 2, FullyConnected: 2 };
 
 /**
- * Where what is added to each output channel stands: the bias of the node (of a convolution also where there is none yet), or the
- * constant of an Add that is all that reads its result. Undefined where neither is. `output` is the value that it is part of.
+ * Where what is added to each output channel stands: the bias of the node (of a convolution also where there is none yet), or
+ * the constant of an Add that is all that reads its result. Undefined where neither is. `output` is the value that it is part
+ * of.
  */
 export function biasPlace(edit: GraphEdit, node: Node, channels: number): (Place & { readonly output: string }) | undefined {
   const output = node.outputs[0]!;

@@ -12,16 +12,18 @@ export interface Pair {
   readonly depth: number;
   readonly between: readonly Node[];
   readonly bias: (Place & { readonly output: string }) | undefined;
-  /** Nodes whose upper bound is in the way. */
+  /** What the first layer gives, with its bias: before its activation, unless that is fused. */
+  readonly value: string;
+  /** Nodes whose upper bound is in the way, and the least of those bounds: Infinity without any. */
   readonly clamping: readonly Node[];
+  readonly bound: number;
 }
 
 /** In the order of the graph. Each layer is the first of one pair at most, and the second of one. */
-export function findPairs(edit: GraphEdit, replaceRelu6: boolean): readonly Pair[] {
+export function findPairs(edit: GraphEdit): readonly Pair[] {
   return edit.graph.nodes.flatMap((node) => {
     const first = layerOf(edit.graph, node);
-    const pair = first && pairFrom(edit, first);
-    return pair === undefined || (pair.clamping.length > 0 && !replaceRelu6) ? [] : [pair];
+    return (first && pairFrom(edit, first)) ?? [];
   });
 }
 
@@ -36,14 +38,16 @@ function pairFrom(edit: GraphEdit, first: Layer): Pair | undefined {
     if (step === 'no') return undefined;
     if (step === 'clamps') clamping.push(node);
   }
-  let value = start.at(-1)!.outputs[0]!;
+  const output = start.at(-1)!.outputs[0]!;
+  let value = output;
   for (;;) {
     const reader = edit.onlyReader(value);
     if (reader === undefined) return undefined;
     const second = reader.inputs[0] === value ? layerOf(edit.graph, reader) : undefined;
     if (second !== undefined) {
       const depth = depthOf(edit, second, value, channels);
-      return depth === undefined ? undefined : { first, second, depth, between, bias, clamping };
+      const bound = Math.min(...clamping.map(boundOf));
+      return depth === undefined ? undefined : { first, second, depth, between, bias, value: output, clamping, bound };
     }
     const step = channelStep(edit, reader, value, channels);
     if (step === 'no') return undefined;
@@ -51,6 +55,10 @@ function pairFrom(edit: GraphEdit, first: Layer): Pair | undefined {
     between.push(reader);
     value = reader.outputs[0]!;
   }
+}
+
+function boundOf({ op, attributes }: Node): number {
+  return op === 'Clip' ? (attributes.max as number) : 6;
 }
 
 /** Channels in each group of `second`, where those of `value` are what it multiplies. */

@@ -1,9 +1,12 @@
-/** Convolutions and matrix products with constant weights, as what they have in common: a matrix of output channels and patches. */
+/**
+ * Convolutions and matrix products with constant weights, as what they have in common: a matrix of output channels and patches.
+ */
 import type { Graph, Node } from '../../graph/graph.js';
 
 /**
- * y[o] = Σ_k w[o, k] · x[k] + bias[o] for each patch x of the input: the element w[o, k] stands at o · outputStride + k · patchStride.
- * The input channel of k, among those of o's group, is k modulo `depth`: patches are in the order KH, KW, C / groups.
+ * y[o] = Σ_k w[o, k] · x[k] + bias[o] for each patch x of the input: the element w[o, k] stands at o · outputStride + k ·
+ * patchStride. The input channel of k, among those of o's group, is k modulo `depth`: patches are in the order KH, KW, C /
+ * groups.
  */
 export interface Layer {
   readonly node: Node;

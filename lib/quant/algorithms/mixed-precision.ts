@@ -1,9 +1,10 @@
 /**
- * Mixed precision by sensitivity: which layers stay float, chosen greedily by what was measured (the one-at-a-time sensitivities of
- * HAWQ, Dong et al. 2019, and ZeroQ, Cai et al. 2020, with measured losses in the place of estimates).
+ * Mixed precision by sensitivity: which layers stay float, chosen greedily by what was measured (the one-at-a-time
+ * sensitivities of HAWQ, Dong et al. 2019, and ZeroQ, Cai et al. 2020, with measured losses in the place of estimates).
  *
- * Losses are taken to add up, which neighbours in a network do only roughly: measure the result. The other choice for a layer would be
- * 16-bit activations; integer operators are 8-bit here (lib/ops/integer-forms.ts), so that float is the one alternative.
+ * Losses are taken to add up, which neighbours in a network do only roughly: measure the result. The other choice for a layer
+ * would be 16-bit activations; integer operators are 8-bit here (lib/ops/integer-forms.ts), so that float is the one
+ * alternative.
  */
 import { invalid } from '../../errors.js';
 
@@ -29,11 +30,13 @@ export interface PrecisionChoice {
 }
 
 /**
- * Layers in the order of loss per cost, the larger loss first where that is equal, then as they are given. Layers that lose nothing (or gain) are quantized. For a bound on the cost,
- * the single best layer is the answer where it is worth more than all that greed finds: at least half of the best choice there is. For a
- * bound on the loss, what later choices made superfluous is quantized after all; a bound below 0 keeps all that lose.
+ * Layers in the order of loss per cost, the larger loss first where that is equal, then as they are given. Layers that lose
+ * nothing (or gain) are quantized. For a bound on the cost, the single best layer is the answer where it is worth more than all
+ * that greed finds: at least half of the best choice there is. For a bound on the loss, what later choices made superfluous is
+ * quantized after all; a bound below 0 keeps all that lose.
  *
- * Throws ERR_OPTION for a target, and ERR_QUANTIZATION that names the node for losses and costs, that are not finite numbers (costs: >= 0).
+ * Throws ERR_OPTION for a target, and ERR_QUANTIZATION that names the node for losses and costs, that are not finite numbers
+ * (costs: >= 0).
  */
 export function mixedPrecision(sensitivities: readonly Sensitivity[], target: PrecisionTarget): PrecisionChoice {
   for (const { node, loss, cost } of sensitivities) {

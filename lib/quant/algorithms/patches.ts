@@ -1,4 +1,7 @@
-/** The patches of a layer's input: what its weights are multiplied with for one place of the output (im2col, one column at a time). */
+/**
+ * The patches of a layer's input: what its weights are multiplied with for one place of the output (im2col, one column at a
+ * time).
+ */
 import { AttributeReader, nodeError } from '../../ops/op.js';
 import { extentOf, parseWindow } from '../../ops/window.js';
 import type { Layer } from './layer.js';
@@ -6,7 +9,10 @@ import type { Layer } from './layer.js';
 export interface Patches {
   /** Places of the output, those of all batches. */
   readonly count: number;
-  /** Element k of the patch at `place`, of all groups one after the other, goes to into[k · stride + offset]. Zeros are not written. */
+  /**
+   * Element k of the patch at `place`, of all groups one after the other, goes to into[k · stride + offset]. Zeros are not
+   * written.
+   */
   read(x: Float32Array, place: number, into: Float64Array, offset: number, stride: number): void;
 }
 

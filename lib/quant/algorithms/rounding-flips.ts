@@ -13,8 +13,8 @@ export function lossOf(row: RoundingRow, moments: Float32Array, isUp: Uint8Array
 }
 
 /**
- * Changes `isUp` until no single change makes the loss smaller, and returns it. A change of element k by t costs 2·t·g[k] + t²·G[k, k],
- * where g = G·d + r is kept up to date.
+ * Changes `isUp` until no single change makes the loss smaller, and returns it. A change of element k by t costs 2·t·g[k] +
+ * t²·G[k, k], where g = G·d + r is kept up to date.
  */
 export function flipWhileBetter(row: RoundingRow, moments: Float32Array, isUp: Uint8Array): number {
   const size = isUp.length;

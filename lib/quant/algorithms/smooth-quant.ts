@@ -1,6 +1,6 @@
 /**
- * SmoothQuant (Xiao, Lin, Seznec, Wu, Demouth and Han 2023, "Accurate and Efficient Post-Training Quantization for Large Language
- * Models", equation 4): activations with a few large channels and weights without share the difficulty out,
+ * SmoothQuant (Xiao, Lin, Seznec, Wu, Demouth and Han 2023, "Accurate and Efficient Post-Training Quantization for Large
+ * Language Models", equation 4): activations with a few large channels and weights without share the difficulty out,
  *
  *     (X · diag(s)⁻¹) · (diag(s) · W) = X · W,   s_j = max|X_j|^α / max|W_j|^(1 - α)
  *
@@ -16,8 +16,8 @@ export interface Smoothed {
   /** Values that were smoothed, and whose 1/s is in constants that were there before. */
   readonly folded: readonly string[];
   /**
-   * Names of nodes Mul by 1/s that were put before the products, where there were no such constants, or something else reads the value too.
-   * They pay only if they stay float: an 8-bit Mul would read what was quantized with the large channels in it.
+   * Names of nodes Mul by 1/s that were put before the products, where there were no such constants, or something else reads
+   * the value too. They pay only if they stay float: an 8-bit Mul would read what was quantized with the large channels in it.
    */
   readonly inserted: readonly string[];
 }
@@ -26,10 +26,12 @@ export interface Smoothed {
 const least = 1e-5;
 
 /**
- * Of the MatMul and FullyConnected nodes with constant weights. `channelMaxima` has max|X_j| of calibration data, by the name of the value
- * that they read: values that are missing stay as they are. All that read one value have one s. The function is the same but for rounding.
+ * Of the MatMul and FullyConnected nodes with constant weights. `channelMaxima` has max|X_j| of calibration data, by the name
+ * of the value that they read: values that are missing stay as they are. All that read one value have one s. The function is
+ * the same but for rounding.
  *
- * Throws ERR_OPTION for an `alpha` that is not from 0 to 1, and ERR_QUANTIZATION for maxima of another length, or that are not finite.
+ * Throws ERR_OPTION for an `alpha` that is not from 0 to 1, and ERR_QUANTIZATION for maxima of another length, or that are not
+ * finite.
  */
 export function smoothQuant(graph: Graph, alpha: number, channelMaxima: ReadonlyMap<string, Float32Array>): Smoothed {
   if (!(alpha >= 0 && alpha <= 1)) throw invalid('ERR_OPTION', 'alpha', 'a number from 0 to 1', alpha);

@@ -6,7 +6,7 @@ export const controlFlowRules: Rules = {
     const [thenBranch, elseBranch] = [node.graph('then_branch'), node.graph('else_branch')];
     const { alias, capture, lower } = graph.surroundings;
     const captured = capture([thenBranch, elseBranch]);
-    const branches = { then: lower(thenBranch, captured), else: lower(elseBranch, captured) };
+    const branches = { thenBranch: lower(thenBranch, captured), elseBranch: lower(elseBranch, captured) };
     graph.add(node, 'If', branches, [node.required(0), ...captured.map(alias)], node.outputs);
   },
 
