@@ -202,9 +202,9 @@ void MakeBilinear(StepFields* fields, std::unique_ptr<Step>* step) {
 
 }  // namespace
 
-// x: [batches, height, width, channels], y: [batches, outHeight, outWidth, channels]; type: 0 int8, 1 uint8, 3 float32, 4 float32 by rows. For
-// rows (of length outHeight) and columns (outWidth): rowLower and rowUpper: int32, and their weights rowLowerWeight and
-// rowUpperWeight: float32, or int32 in units of 2^-10 for int8
+// x: [batches, height, width, channels], y: [batches, outHeight, outWidth, channels]; type: 0 int8, 1 uint8, 3 float32, 4
+// float32 by rows. For rows (of length outHeight) and columns (outWidth): rowLower and rowUpper: int32, and their weights
+// rowLowerWeight and rowUpperWeight: float32, or int32 in units of 2^-10 for int8
 void MakeResizeBilinearStep(StepFields* fields, std::unique_ptr<Step>* step) {
   switch (fields->Integer("type", 0, 4)) {
     case 0:
