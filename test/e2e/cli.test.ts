@@ -73,14 +73,14 @@ test(
   failure,
   [],
   2,
-  /ERR_OPTION: octensor: .*expected one of: run, inspect, compare, bench, doctor/,
+  /ERR_OPTION: octensor: .*expected one of: run, inspect, quantize, compare, bench, doctor/,
 );
 test(
   'an unknown command is wrong usage',
   failure,
   ['nope'],
   2,
-  /unknown command 'nope', expected one of: run, inspect, compare, bench, doctor/,
+  /unknown command 'nope', expected one of: run, inspect, quantize, compare, bench, doctor/,
 );
 test('an unknown option is wrong usage', failure, ['doctor', '--nope'], 2, /unknown option '--nope'/);
 test('an argument too many is wrong usage', failure, ['doctor', 'nope'], 2, /too many arguments/);

@@ -84,7 +84,7 @@ for (const [name, options] of sources) {
   });
 }
 
-/** A quantized graph is for one shape, in which pictures of up to this size have their place. */
+/** Of the pictures of the calibration. */
 const page = { width: 640, height: 160 };
 
 async function quantizedDetector(): Promise<Graph> {
@@ -103,9 +103,9 @@ async function quantizedDetector(): Promise<Graph> {
   return (await quantize(await loadModel(models.detectionPath), { calibration })).graph;
 }
 
-test.serial('a quantized detector, which is for one shape, finds the same lines', async (t) => {
+test.serial('a quantized detector, which takes pictures of any size, finds the same lines', async (t) => {
   const detection = await quantizedDetector();
-  t.deepEqual(detection.values.get(detection.inputs[0]!)?.dims, [1, 3, page.height, page.width]);
+  t.true(detection.values.get(detection.inputs[0]!)?.dims?.slice(2).every((dim) => typeof dim !== 'number'));
   const convolutions = detection.nodes.filter(({ op }) => op === 'Conv2D');
   const integer = convolutions.filter(({ outputs }) => detection.values.get(outputs[0]!)?.type !== 'float32');
   t.true(integer.length > convolutions.length / 2, `${integer.length} of ${convolutions.length} convolutions in 8 bits`);
