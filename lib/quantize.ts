@@ -7,6 +7,7 @@ import { activationParameters } from './quant/parameters.js';
 import { type Placement, placeQuantizers } from './quant/place.js';
 import type { Scheme } from './quant/schemes.js';
 import type { Rounding } from './quant/weights.js';
+import { agreementOf } from './quantize/agreement.js';
 import { Calibration } from './quantize/calibration.js';
 import { constantQuantizer, type Roundings } from './quantize/constants.js';
 import { quantizeDynamically } from './quantize/dynamic.js';
@@ -64,7 +65,23 @@ async function quantizeStatic(graph: Graph, options: CheckedOptions): Promise<Qu
   // Values of another graph have other ranges
   const observed = better === prepared ? { placement, ranges } : await observeAgain(calibration, better, options);
   const quantized = await finish(better, observed, calibration, options);
+  await warnOfChance(prepared, quantized.graph, calibration, options);
   return { ...quantized, graph: reopen(quantized.graph, graph, dims) };
+}
+
+async function warnOfChance(
+  float: Graph,
+  quantized: Graph,
+  calibration: Calibration,
+  { onWarning }: CheckedOptions,
+): Promise<void> {
+  if (onWarning === undefined) return;
+  const agreement = await agreementOf(float, quantized, calibration.kept);
+  if (agreement?.isNearChance !== true) return;
+  const { output, rows, same } = agreement;
+  onWarning(
+    `${output}: the quantized model agrees with the float one on ${same} of ${rows} calibration samples, which is near chance`,
+  );
 }
 
 interface Observed {

@@ -28,6 +28,7 @@ export interface QuantizeOptions {
   /** Nodes that stay float: names, operators, or patterns for names. */
   readonly exclude?: readonly (string | RegExp)[];
   readonly onProgress?: (progress: QuantizeProgress) => void;
+  /** Called where the quantized model agrees with the float one on the calibration data hardly more often than by chance. */
   readonly onWarning?: (message: string) => void;
   readonly signal?: AbortSignal;
   readonly seed?: number;

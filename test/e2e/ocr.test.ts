@@ -105,7 +105,12 @@ async function quantizedDetector(): Promise<Graph> {
 
 test.serial('a quantized detector, which takes pictures of any size, finds the same lines', async (t) => {
   const detection = await quantizedDetector();
-  t.true(detection.values.get(detection.inputs[0]!)?.dims?.slice(2).every((dim) => typeof dim !== 'number'));
+  t.true(
+    detection.values
+      .get(detection.inputs[0]!)
+      ?.dims?.slice(2)
+      .every((dim) => typeof dim !== 'number'),
+  );
   const convolutions = detection.nodes.filter(({ op }) => op === 'Conv2D');
   const integer = convolutions.filter(({ outputs }) => detection.values.get(outputs[0]!)?.type !== 'float32');
   t.true(integer.length > convolutions.length / 2, `${integer.length} of ${convolutions.length} convolutions in 8 bits`);
