@@ -132,9 +132,10 @@ async function observe(
 
 /** An observer for each quantized value, and the names of those that are not known beforehand. */
 function observersOf(graph: Graph, { quantized }: Placement, { activations }: Scheme) {
-  // What is fed has the range that it has: nothing is an outlier of pictures
-  const optionsOf = (name: string) =>
-    graph.inputs.includes(name) ? ({ ...activations, method: 'minmax' } as const) : activations;
+  // What is fed has the range that it has, and so have probabilities: none of them is an outlier
+  const known = new Set(graph.nodes.flatMap(({ op, outputs }) => (op === 'Softmax' || op === 'Logistic' ? outputs : [])));
+  for (const name of graph.inputs) known.add(name);
+  const optionsOf = (name: string) => (known.has(name) ? ({ ...activations, method: 'minmax' } as const) : activations);
   const observers = new Map([...quantized].map((name) => [name, makeObserver(optionsOf(name))] as const));
   for (const [name, observer] of observers) {
     const constant = graph.constants.get(name);

@@ -17,6 +17,8 @@ const maxKept = 64;
 export class Calibration {
   readonly #source: AsyncIterator<Batch> | Iterator<Batch>;
   readonly #options: CheckedOptions;
+  /** Whether anything asks for a second look. */
+  readonly #keeps: boolean;
   readonly #kept: Batch[] = [];
   #keptBytes = 0;
   #first: Batch | undefined;
@@ -25,6 +27,8 @@ export class Calibration {
     const data = options.calibration!;
     this.#source = Symbol.asyncIterator in data ? data[Symbol.asyncIterator]() : data[Symbol.iterator]();
     this.#options = options;
+    const { adaround, biasCorrection, equalize, smooth, onWarning } = options;
+    this.#keeps = [adaround, biasCorrection, equalize].includes(true) || smooth !== undefined || onWarning !== undefined;
   }
 
   /** Takes the first batch, whose shapes the model is prepared for. ERR_OPTION where there is none. */
@@ -51,8 +55,8 @@ export class Calibration {
     let count = 0;
     try {
       for (let batch: Batch | undefined = this.first; batch !== undefined; batch = await this.#next()) {
-        this.#keep(batch);
         await observed.run(batch, see);
+        this.#keep(batch); // which is what the model takes, then
         this.#options.onProgress?.({ phase: 'calibrate', done: ++count });
       }
     } finally {
@@ -86,6 +90,7 @@ export class Calibration {
   }
 
   #keep(batch: Batch): void {
+    if (!this.#keeps) return;
     const bytes = Object.values(batch).reduce((sum, { data }) => sum + ((data as Float32Array).byteLength ?? 0), 0);
     if (this.#kept.length === maxKept || (this.#kept.length > 0 && this.#keptBytes + bytes > maxKeptBytes)) return;
     this.#kept.push(batch);
@@ -104,6 +109,9 @@ class Observed {
   readonly #graph: Graph;
   readonly #names: readonly string[];
   readonly #signal: AbortSignal | undefined;
+  /** What the last run gave, which the next one of the same shapes writes to. */
+  #results: Record<string, Tensor> | undefined;
+  #shapes = '';
 
   private constructor(session: InferenceSession, graph: Graph, names: readonly string[], signal: AbortSignal | undefined) {
     this.#session = session;
@@ -123,7 +131,13 @@ class Observed {
   }
 
   async run(batch: Batch, see: (name: string, tensor: Tensor) => void): Promise<void> {
-    const results = await this.#session.run(batch, { ...(this.#signal !== undefined && { signal: this.#signal }) });
+    const shapes = JSON.stringify(Object.entries(batch).map(([name, tensor]) => [name, (tensor as Tensor | undefined)?.dims]));
+    const outputs = shapes === this.#shapes ? this.#results : undefined;
+    const results = await this.#session.run(batch, {
+      ...(this.#signal !== undefined && { signal: this.#signal }),
+      ...(outputs !== undefined && { outputs }),
+    });
+    [this.#results, this.#shapes] = [results, shapes];
     for (const name of this.#names) {
       try {
         see(name, results[name] ?? batch[name]!);

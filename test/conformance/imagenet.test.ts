@@ -5,33 +5,11 @@
  * additions it rounds in yet another way, with the file's own numerics. Models of another size than the pictures come within one point:
  * how those implementations scaled the pictures is not known, and other ways of scaling move these results by two.
  */
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import test from 'ava';
-import jpeg from 'jpeg-js';
 import { InferenceSession, Tensor, type ValueInfo } from 'octensor';
 import { tryAddon } from '#lib/addon.js';
-
-const data = process.env.OCTENSOR_TEST_DATA;
-const folder = data === undefined ? undefined : join(data, 'datasets', 'imagenet');
-const isThere = folder !== undefined && existsSync(folder) && tryAddon() !== undefined;
-const side = 224;
-
-interface Picture {
-  readonly label: number;
-  /** [224, 224, 3] */
-  readonly rgb: Uint8Array;
-}
-
-let pictures: readonly Picture[] | undefined;
-
-function readPictures(): readonly Picture[] {
-  const entries = JSON.parse(readFileSync(join(folder!, 'labels.json'), 'utf8')) as readonly { file: string; label: number }[];
-  return entries.map(({ file, label }) => {
-    const { data: pixels } = jpeg.decode(readFileSync(join(folder!, file)), { useTArray: true, formatAsRGBA: false });
-    return { label, rgb: pixels };
-  });
-}
+import { centered, torchvision } from '../support/classifiers.js';
+import { best, imagenet, imagenetSide as side, testData } from '../support/datasets.js';
 
 /** Bilinear, half-pixel centers. */
 function resize(rgb: Uint8Array, size: number): Uint8Array {
@@ -55,47 +33,37 @@ function resize(rgb: Uint8Array, size: number): Uint8Array {
   return result;
 }
 
-const [means, deviations] = [
-  [0.485, 0.456, 0.406],
-  [0.229, 0.224, 0.225],
-];
-
 /** uint8 pixels as they are; real numbers from -1 to 1; or channels first, with the statistics that torchvision uses. */
 function inputOf(rgb: Uint8Array, { type, dims, qparams }: ValueInfo): Tensor {
   const shape = dims as readonly number[];
   const isChannelsFirst = shape[1] === 3;
   const pixels = resize(rgb, shape[2]!);
   if (type === 'uint8') return new Tensor('uint8', pixels, shape);
-  const count = pixels.length / 3;
-  const reals = Float32Array.from(pixels, (pixel, i) => {
-    if (!isChannelsFirst) return (pixel - 127.5) / 127.5;
-    const [channel, position] = [Math.floor(i / count), i % count];
-    return (pixels[position * 3 + channel]! / 255 - means![channel]!) / deviations![channel]!;
-  });
-  const tensor = new Tensor('float32', reals, shape);
+  const tensor = new Tensor('float32', isChannelsFirst ? torchvision(pixels) : centered(pixels), shape);
   return qparams === undefined ? tensor : tensor.quantize(qparams);
 }
 
 const accuracy = test.macro(async (t, model: string, expected: number, tolerance: number) => {
   t.timeout(600_000);
-  if (!isThere) {
+  const file = testData('models/tflite', model);
+  if (file === undefined || testData('datasets/imagenet') === undefined || tryAddon() === undefined) {
     t.log('skipped: OCTENSOR_TEST_DATA has no datasets/imagenet, or there is no addon');
     t.pass();
     return;
   }
-  pictures ??= readPictures();
+  const { count, pixels, label } = imagenet();
   const numerics = model.endsWith('_quant.tflite') ? 'onnx' : 'tflite';
-  const session = await InferenceSession.create(join(data!, 'models/tflite', model), { backend: 'native', numerics });
+  const session = await InferenceSession.create(file, { backend: 'native', numerics });
   const input = session.inputs[0]!;
   let right = 0;
-  for (const { rgb, label } of pictures) {
-    const outputs = await session.run({ [input.name]: inputOf(rgb, input) });
+  for (let i = 0; i < count; i++) {
+    const outputs = await session.run({ [input.name]: inputOf(pixels(i), input) });
     const scores = outputs[session.outputNames[0]!]!.data as Float32Array;
     // Of 1001 classes the first is none of them.
-    right += Number(scores.indexOf(Math.max(...scores)) === label + scores.length - 1000);
+    right += Number(best(scores) === label(i) + scores.length - 1000);
   }
   await session.release();
-  const percent = (100 * right) / pictures.length;
+  const percent = (100 * right) / count;
   t.true(Math.abs(percent - expected) <= tolerance + 1e-9, `${percent} % instead of ${expected} %`);
   t.log(`${percent} %, expected ${expected} %`);
 });
