@@ -1,4 +1,7 @@
-/** What a session does to a graph before it plans it: exact rewrites that leave less to run. */
+/**
+ * What a session does to a graph before it plans it: rewrites that leave less to run. They are exact, but that what folds and fuses real
+ * numbers (fold-batch-norm, fuse-hard-swish) may round them elsewhere.
+ */
 import type { Graph } from '../graph/graph.js';
 import { eliminateDeadNodes } from './eliminate-dead-nodes.js';
 import { foldBatchNorm } from './fold-batch-norm.js';
@@ -34,7 +37,8 @@ export const passes: readonly Pass[] = [
 ];
 
 /**
- * Inputs, outputs, states, their names and quantization, and metadata stay as they are; the outputs are the same to the bit. The graph
+ * Inputs, outputs, states, their names and quantization, and metadata stay as they are; outputs that no real number
+ * goes into are the same to the bit. The graph
  * must be one that `resolveGraph` lets pass; what folding constants finds wrong with a node is thrown as planning would throw it.
  */
 export function optimize(graph: Graph): Optimized {

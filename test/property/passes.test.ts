@@ -1,50 +1,66 @@
-/** Optimized graphs compute what the graphs did, bit for bit. */
+/** Optimized graphs compute what the graphs did: integers to the bit, and real numbers too, but where a pass says otherwise. */
 import test from 'ava';
 import fc from 'fast-check';
 import type { Graph, Tensor } from 'octensor';
 import { referenceBackend } from '#lib/backends/reference.js';
+import { differenceOf, magnitudeOf } from '#lib/cli/difference.js';
 import { verifyGraph } from '#lib/graph/verify.js';
 import { ops } from '#lib/ops/index.js';
+import { foldBatchNorm } from '#lib/passes/fold-batch-norm.js';
 import { optimize, passes } from '#lib/passes/index.js';
 import { runPasses } from '#lib/passes/pass.js';
 import { makePlan } from '#lib/plan/plan.js';
 import { resolveGraph } from '#lib/plan/resolve.js';
 import { type RandomGraph, randomGraph, randomGraphs } from '../support/random-graph.js';
 
-function outputsOf(graph: Graph, feeds: Readonly<Record<string, Tensor>>): Map<string, Buffer> {
-  const dims = new Map(Object.entries(feeds).map(([name, tensor]) => [name, tensor.dims]));
-  const plan = makePlan(graph, resolveGraph(graph), dims);
-  const results = referenceBackend.compile(plan).runSync(new Map(Object.entries(feeds)));
-  return new Map(
-    graph.outputs.map((name) => {
-      const { type, dims: shape, data } = results.get(name)!;
-      const { buffer, byteOffset, byteLength } = data as Uint8Array;
-      return [`${name}: ${type} [${shape.join()}]`, Buffer.from(buffer, byteOffset, byteLength)];
-    }),
-  );
+interface Computed {
+  readonly outputs: ReadonlyMap<string, Tensor>;
+  /** Of all real numbers on the way. */
+  readonly largest: number;
 }
 
-function isUnchanged({ graph, feeds }: RandomGraph, optimized: Graph): boolean {
+function compute(graph: Graph, feeds: Readonly<Record<string, Tensor>>): Computed {
+  const dims = new Map(Object.entries(feeds).map(([name, tensor]) => [name, tensor.dims]));
+  const plan = makePlan(graph, resolveGraph(graph), dims);
+  let largest = 0;
+  const onValues = (_: unknown, values: readonly Tensor[]) => {
+    for (const tensor of values) largest = Math.max(largest, magnitudeOf(tensor));
+  };
+  const outputs = referenceBackend.compile(plan).runSync(new Map(Object.entries(feeds)), { onValues });
+  return { outputs, largest };
+}
+
+function bytesOf({ type, dims, data }: Tensor): string {
+  const { buffer, byteOffset, byteLength } = data as Uint8Array;
+  return `${type} [${dims.join()}] ${Buffer.from(buffer, byteOffset, byteLength).toString('base64')}`;
+}
+
+/** Folding what scales channels into weights rounds real numbers in other places: then they may differ by as much as kernels may. */
+function isUnchanged({ graph, feeds }: RandomGraph, optimized: Graph, { isExact }: { readonly isExact: boolean }): boolean {
   verifyGraph(optimized, ops);
-  const [before, after] = [outputsOf(graph, feeds), outputsOf(optimized, feeds)];
-  const declared = graph.outputs.every((name) => optimized.values.get(name) === graph.values.get(name));
-  return declared && before.size === after.size && [...before].every(([name, bytes]) => after.get(name)?.equals(bytes));
+  const [before, after] = [compute(graph, feeds), compute(optimized, feeds)];
+  return graph.outputs.every((name) => {
+    if (optimized.values.get(name) !== graph.values.get(name)) return false;
+    const [expected, actual] = [before.outputs.get(name)!, after.outputs.get(name)!];
+    if (isExact) return bytesOf(expected) === bytesOf(actual);
+    return differenceOf(actual, expected, Math.max(before.largest, after.largest)) === undefined;
+  });
 }
 
 test('all passes together keep every output', (t) => {
-  fc.assert(
-    fc.property(randomGraphs(), (random) => isUnchanged(random, optimize(random.graph).graph)),
-    { numRuns: 400 },
-  );
+  const isKept = (random: RandomGraph) => {
+    const { graph, log } = optimize(random.graph);
+    return isUnchanged(random, graph, { isExact: log.every(({ pass }) => pass !== foldBatchNorm.name) });
+  };
+  fc.assert(fc.property(randomGraphs(), isKept), { numRuns: 400 });
   t.pass();
 });
 
 for (const pass of passes) {
   test(`${pass.name} keeps every output`, (t) => {
-    fc.assert(
-      fc.property(randomGraphs({ maxSize: 20 }), (random) => isUnchanged(random, runPasses(random.graph, [pass]).graph)),
-      { numRuns: 150 },
-    );
+    const isKept = (random: RandomGraph) =>
+      isUnchanged(random, runPasses(random.graph, [pass]).graph, { isExact: pass !== foldBatchNorm });
+    fc.assert(fc.property(randomGraphs({ maxSize: 20 }), isKept), { numRuns: 150 });
     t.pass();
   });
 }
@@ -61,8 +77,11 @@ test('a graph that was optimized has nothing left to optimize', (t) => {
   t.pass();
 });
 
-test('random graphs give every pass something to do', (t) => {
-  const found = new Set<string>();
+/** What random graphs are not made of, or seldom: test/passes/ has graphs of their own for them. */
+const apart = ['fold-batch-norm', 'fuse-attention', 'fuse-dynamic', 'fuse-gelu', 'fuse-hard-swish', 'transpose-convolution'];
+
+test('random graphs give every other pass something to do', (t) => {
+  const found = new Set<string>(apart);
   for (let seed = 0; seed < 300; seed++) {
     for (const { pass } of optimize(randomGraph({ seed, size: 14 }).graph).log) found.add(pass);
   }
