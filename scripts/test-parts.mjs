@@ -70,7 +70,8 @@ export const parts = [
   { name: 'architecture', what: 'who may import whom', run: () => ava(['architecture']) },
   { name: 'unit', what: 'unit tests', run: () => ava(['unit']) },
   { name: 'property', what: 'property tests', run: () => ava(['property']) },
-  { name: 'ops', what: 'every operator', run: () => ava(['ops']) },
+  { name: 'ops', what: 'every operator and every pass', run: () => ava(['ops', 'passes']) },
+  { name: 'quantize', what: 'quantization and analysis', run: () => ava(['quantize']) },
   { name: 'formats', what: 'model files, hostile ones too', run: () => ava(['formats']) },
   {
     name: 'hostile',
