@@ -2,49 +2,25 @@
  * Runs a graph whose shapes or branches depend on data: node by node, each prepared when the data of its inputs is there. Slow, on
  * the JavaScript thread, with the operators' own definitions.
  */
-import { setImmediate } from 'node:timers/promises';
 import type { Graph } from '../graph/graph.js';
 import { FoldBudget } from '../ops/fold.js';
 import { type Inference, inferSteps } from '../plan/infer.js';
 import type { Step } from '../plan/plan.js';
 import type { ResolvedNode } from '../plan/resolve.js';
-import { aborted, copyTensor, type Program, type RunOptions, type Values } from './backend.js';
+import { aborted, copyTensor, type RunOptions, type Values } from './backend.js';
+import { SteppedProgram } from './stepped.js';
 
-export class InterpretedProgram implements Program {
+export class InterpretedProgram extends SteppedProgram {
   readonly #graph: Graph;
   readonly #nodes: readonly ResolvedNode[];
 
   constructor(graph: Graph, nodes: readonly ResolvedNode[]) {
+    super();
     this.#graph = graph;
     this.#nodes = nodes;
   }
 
-  /** The event loop turns between nodes, so that it never waits for longer than one. */
-  async run(feeds: Values, options: RunOptions = {}): Promise<Values> {
-    const own = new Map([...feeds].map(([name, tensor]) => [name, copyTensor(tensor)]));
-    const execution = this.#execute(own, options);
-    for (;;) {
-      const { done, value } = execution.next();
-      if (done) return value;
-      await setImmediate();
-    }
-  }
-
-  runSync(feeds: Values, options: RunOptions = {}): Values {
-    const execution = this.#execute(feeds, options);
-    for (;;) {
-      const { done, value } = execution.next();
-      if (done) return value;
-    }
-  }
-
-  kernelOf(): string {
-    return 'reference';
-  }
-
-  release(): void {}
-
-  *#execute(feeds: Values, { signal, onValues, onTime }: RunOptions): Generator<void, Values, void> {
+  protected *execute(feeds: Values, { signal, onValues, onTime }: RunOptions): Generator<void, Values, void> {
     const { numerics, outputs } = this.#graph;
     const execution = inferSteps(this.#graph, this.#nodes, feeds, new FoldBudget({ isLimited: false }));
     let result: Inference;

@@ -1,9 +1,9 @@
 /** Runs a plan step by step with the operators' own definitions: the specification of what every other backend computes. */
-import { setImmediate } from 'node:timers/promises';
 import { nodeError, type Operand } from '../ops/op.js';
 import type { Plan, Step } from '../plan/plan.js';
 import { Tensor } from '../tensor.js';
-import { aborted, type Backend, copyTensor, type Program, type RunOptions, type Values } from './backend.js';
+import { aborted, type Backend, copyTensor, type RunOptions, type Values } from './backend.js';
+import { SteppedProgram } from './stepped.js';
 
 export const referenceBackend: Backend = {
   name: 'reference',
@@ -11,40 +11,15 @@ export const referenceBackend: Backend = {
   compile: (plan) => new ReferenceProgram(plan),
 };
 
-class ReferenceProgram implements Program {
+class ReferenceProgram extends SteppedProgram {
   readonly #plan: Plan;
 
   constructor(plan: Plan) {
+    super();
     this.#plan = plan;
   }
 
-  /** The event loop turns between steps, so that it never waits for longer than one. */
-  async run(feeds: Values, options: RunOptions = {}): Promise<Values> {
-    const own = new Map([...feeds].map(([name, tensor]) => [name, copyTensor(tensor)]));
-    const execution = this.#execute(own, options);
-    for (;;) {
-      const { done, value } = execution.next();
-      if (done) return value;
-      await setImmediate();
-    }
-  }
-
-  runSync(feeds: Values, options: RunOptions = {}): Values {
-    const execution = this.#execute(feeds, options);
-    for (;;) {
-      const { done, value } = execution.next();
-      if (done) return value;
-    }
-  }
-
-  kernelOf(): string {
-    return 'reference';
-  }
-
-  release(): void {}
-
-  /** Pauses after each step; returns the plan's outputs. */
-  *#execute(feeds: Values, { signal, into, onValues, onTime }: RunOptions): Generator<void, Values, void> {
+  protected *execute(feeds: Values, { signal, into, onValues, onTime }: RunOptions): Generator<void, Values, void> {
     const { steps, outputs } = this.#plan;
     const values = new Map(feeds);
     for (const step of steps) {

@@ -68,7 +68,8 @@ export class Programs {
       const plan = this.#plan(dims);
       return { plan, program: this.#backend.compile(plan) };
     } catch (error) {
-      if (!(error instanceof NeedsData)) throw error;
+      // What is interpreted hands no states on
+      if (!(error instanceof NeedsData) || this.#graph.states.length > 0) throw error;
       return { plan: undefined, program: new InterpretedProgram(this.#graph, this.#nodes) };
     }
   }

@@ -1,14 +1,12 @@
-import { spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { Tensor } from 'octensor';
 import { npyBytes, parseNpy } from '#lib/cli/npy.js';
+import { commandIn } from '../support/command.js';
 import { BuiltinOperator, buildModel, TensorType } from '../support/tflite-model.js';
 
-const cli = fileURLToPath(new URL('../../../dist/cli/index.js', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'octensor-'));
 test.after.always(() => rmSync(folder, { recursive: true }));
 const path = (name: string) => join(folder, name);
@@ -43,16 +41,7 @@ writeFileSync(path('reals.npy'), npyBytes(new Tensor('float32', [0, 1, 7.9375, -
 writeFileSync(path('long.npy'), npyBytes(new Tensor('uint8', [1, 2, 3], [1, 3])));
 writeFileSync(path('text.txt'), 'hello');
 
-function octensor(...args: readonly string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [cli, ...args], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
-    let [stdout, stderr] = ['', ''];
-    child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
-    child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
-    child.on('error', reject);
-    child.on('close', (code) => resolve({ code, stdout, stderr }));
-  });
-}
+const octensor = commandIn(folder);
 
 const failure = test.macro(async (t, args: readonly string[], code: number, line: RegExp) => {
   const ended = await octensor(...args);

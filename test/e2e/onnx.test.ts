@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -7,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { Tensor } from 'octensor';
 import { npyBytes } from '#lib/cli/npy.js';
+import { commandIn } from '../support/command.js';
 import { node, onnxModel, value } from '../support/onnx-file.js';
 import { BuiltinOperator, buildModel, TensorType } from '../support/tflite-model.js';
 
@@ -79,16 +79,7 @@ write(
 );
 write('x.npy', npyBytes(floats([0.5, 2], [1, 2])));
 
-function octensor(...args: readonly string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [cli, ...args], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
-    let [stdout, stderr] = ['', ''];
-    child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
-    child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
-    child.on('error', reject);
-    child.on('close', (code) => resolve({ code, stdout, stderr }));
-  });
-}
+const octensor = commandIn(folder);
 
 const failure = test.macro(async (t, args: readonly string[], code: number, line: RegExp) => {
   const ended = await octensor(...args);

@@ -1,5 +1,5 @@
 /** `octensor quantize` on the digit classifier of examples/digits. */
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -8,28 +8,13 @@ import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { InferenceSession, loadModel, Tensor } from 'octensor';
 import { writeNpy } from '#lib/cli/npy.js';
+import { commandIn } from '../support/command.js';
 
-const cli = fileURLToPath(new URL('../../../dist/cli/index.js', import.meta.url));
 const model = fileURLToPath(new URL('../../../examples/digits/digits-mobilenet.onnx', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'octensor-quantize-'));
 const samples = join(folder, 'samples.npy');
 
-interface Ended {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-function octensor(...args: readonly string[]): Promise<Ended> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [cli, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
-    let [stdout, stderr] = ['', ''];
-    child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
-    child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
-    child.on('error', reject);
-    child.on('close', (code) => resolve({ code, stdout, stderr }));
-  });
-}
+const octensor = commandIn(folder);
 
 /** So many images of each digit from the `from`-th on, one of each in turn. */
 function digits(from: number, count: number): Float32Array {
