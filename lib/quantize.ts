@@ -1,5 +1,6 @@
 /** From a float graph and data to a graph of integers. */
 import type { Graph } from './graph/graph.js';
+import { eliminateDeadNodes } from './passes/eliminate-dead-nodes.js';
 import { fuseQdq, type QdqEntry } from './passes/fuse-qdq.js';
 import { insertQuantizers } from './quant/insert.js';
 import { makeObserver, type Observer, type Range } from './quant/observers.js';
@@ -106,7 +107,7 @@ async function finish(graph: Graph, observed: Observed, calibration: Calibration
     spelled = insertQuantizers(corrected, again, parameters, constantQuantizer(corrected, scheme, roundings));
   }
   const { graph: fused, log } = fuseQdq(spelled);
-  return { graph: describeOrigin(fused, options), ranges: new Map(ranges), log: [...log, ...placement.left] };
+  return { graph: describeOrigin(fused, options), ranges: new Map(ranges), log: merged(log, placement.left) };
 }
 
 /** Ranges of another form of the graph, over the batches that were kept. */
@@ -169,8 +170,15 @@ function randomRoundings({ targets }: Placement, { resolved, seed }: CheckedOpti
   );
 }
 
-/** Where every scale came from goes with the file. */
-function describeOrigin(graph: Graph, { resolved, seed }: CheckedOptions): Graph {
+/** An entry for each node: what placing it says of a node counts more than what fusing finds for lack of quantizers. */
+function merged(log: readonly QdqEntry[], left: readonly QdqEntry[]): readonly QdqEntry[] {
+  const named = new Set(left.map(({ node }) => node));
+  return [...log.filter(({ node }) => !named.has(node)), ...left];
+}
+
+/** Where every scale came from goes with the file; constants that nothing reads any more do not. */
+function describeOrigin(quantized: Graph, { resolved, seed }: CheckedOptions): Graph {
+  const { graph } = eliminateDeadNodes.run(quantized);
   const { activations, weights } = resolved;
   const origin = { activations, weights, seed };
   return { ...graph, metadata: { ...graph.metadata, 'octensor.quantization': JSON.stringify(origin) } };

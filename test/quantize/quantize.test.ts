@@ -82,6 +82,8 @@ for (const [title, options, least] of [
 ] as const satisfies readonly (readonly [string, QuantizeOptions, number])[]) {
   test(`${title}: no data are needed`, async (t) => {
     const { graph } = await quantize(float, options);
+    const read = new Set(graph.nodes.flatMap(({ inputs }) => inputs));
+    t.true([...graph.constants.keys()].every((name) => read.has(name)));
     const feeds = batch(9, 2);
     const [expected, actual] = [await outputOf(float, feeds), await outputOf(graph, feeds)];
     t.true(decibels(expected, actual) > least, `${decibels(expected, actual)} dB`);
@@ -107,6 +109,7 @@ test('excluded nodes stay float', async (t) => {
   t.true(convolutions.length > 0);
   for (const { outputs } of convolutions) t.is(graph.values.get(outputs[0]!)?.qparams, undefined);
   t.true(log.some(({ reason }) => reason === 'excluded'));
+  t.is(new Set(log.map(({ node }) => node)).size, log.length);
 });
 
 test('near chance is told from agreement', async (t) => {
