@@ -1,7 +1,7 @@
 /**
  * Makes dist/ what users import: a few files instead of some two hundred, whose opening one by one would take most of the time from
- * `import 'octensor'` to a first result. What `octensor` and `octensor/gemm` share is in dist/chunks/, so
- * that there is one OctensorError for both. Types in dist/ come from tsc, and so do the modules in build/lib/, one for one, on which the tests
+ * `import 'octensor'` to a first result. What the entries share is in dist/chunks/, so that there is
+ * one OctensorError for all. Types in dist/ come from tsc, and so do the modules in build/lib/, one for one, on which the tests
  * run: for everything below build/, `octensor` and `#lib/` mean those.
  */
 
@@ -93,7 +93,9 @@ function scopeOfModules() {
   const { name, version, type } = manifest;
   /** @param {string} file */
   const moduleOf = (file) => file.replace('./dist/', './lib/');
-  const exports = { '.': moduleOf(manifest.exports['.'].default), './gemm': moduleOf(manifest.exports['./gemm'].default) };
+  const exports = Object.fromEntries(
+    ['.', './gemm', './qat', './tfjs'].map((entry) => [entry, moduleOf(manifest.exports[entry].default)]),
+  );
   const imports = { '#lib/*.js': moduleOf(manifest.imports['#lib/*.js']) };
   mkdirSync(join(root, 'build'), { recursive: true });
   writeFileSync(join(root, 'build', 'package.json'), `${JSON.stringify({ name, version, type, exports, imports }, null, 2)}\n`);
@@ -103,7 +105,7 @@ mkdirSync(dist, { recursive: true });
 for (const name of readdirSync(dist, { recursive: true, encoding: 'utf8' })) {
   if (name.endsWith('.js')) rmSync(join(dist, name));
 }
-await bundle(['index', 'gemm'], true);
+await bundle(['index', 'gemm', 'qat/index', 'tfjs/index'], true);
 // Processes of their own, which share nothing with a program that imports the package: were they bundled with it, its code would be
 // in twice as many files. The second one is what lib/cli/programs.ts starts.
 await bundle(['cli/index', 'cli/peers/onnxruntime-process'], false);

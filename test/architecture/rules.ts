@@ -31,8 +31,13 @@ export const layers: Readonly<Record<string, Layer>> = {
     above: ['backends', 'passes', 'formats', 'quant'],
   },
   index: { files: ['index.ts'], above: ['session', 'gemm'] },
-  qat: { files: ['qat/'], above: ['session'] },
-  tfjs: { files: ['tfjs/'], above: ['session'] },
+  // The only two that know TensorFlow.js; neither needs the other.
+  qat: {
+    files: ['qat/'],
+    above: ['session'],
+    packages: ['@tensorflow/tfjs-core', '@tensorflow/tfjs-layers', 'cli-progress'],
+  },
+  tfjs: { files: ['tfjs/'], above: ['addon', 'tensor'], packages: ['@tensorflow/tfjs-core', '@tensorflow/tfjs-backend-cpu'] },
   cli: {
     files: ['cli/'],
     above: ['index'],
