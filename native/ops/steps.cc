@@ -32,6 +32,9 @@ void MakeDynamicMatMulStep(StepFields* fields, std::unique_ptr<Step>* step);
 void MakeFloatMatMulStep(StepFields* fields, std::unique_ptr<Step>* step);
 void MakeFloatAttentionStep(StepFields* fields, std::unique_ptr<Step>* step);
 void MakeFloatLayerNormStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeSelectStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeCastStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeArithmeticStep(StepFields* fields, std::unique_ptr<Step>* step);
 
 namespace {
 
@@ -63,6 +66,9 @@ const StepKind kStepKinds[] = {
     {"float-matmul", MakeFloatMatMulStep},
     {"float-attention", MakeFloatAttentionStep},
     {"float-layer-norm", MakeFloatLayerNormStep},
+    {"select", MakeSelectStep},
+    {"cast", MakeCastStep},
+    {"arithmetic", MakeArithmeticStep},
 };
 
 }  // namespace

@@ -1,4 +1,5 @@
 /** How each operator becomes native steps. An operator may have several lowerings, one for each family of types. */
+import { arithmeticLowerings } from './arithmetic.js';
 import { binaryLowerings } from './binary.js';
 import { convolutionLowerings } from './convolution.js';
 import { depthwiseLowerings } from './depthwise.js';
@@ -32,6 +33,7 @@ const families: readonly Lowerings[] = [
   resizeLowerings,
   movementLowerings,
   paddingLowerings,
+  arithmeticLowerings,
 ];
 
 /** Tried in this order; the first that returns steps counts. */
