@@ -35,6 +35,15 @@ void MakeFloatLayerNormStep(StepFields* fields, std::unique_ptr<Step>* step);
 void MakeSelectStep(StepFields* fields, std::unique_ptr<Step>* step);
 void MakeCastStep(StepFields* fields, std::unique_ptr<Step>* step);
 void MakeArithmeticStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeGatherStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeGatherElementsStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeScatterNdStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeScatterElementsStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeTopKStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeCumSumStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeOneHotStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeRealFunctionStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeRescaleStep(StepFields* fields, std::unique_ptr<Step>* step);
 
 namespace {
 
@@ -69,6 +78,15 @@ const StepKind kStepKinds[] = {
     {"select", MakeSelectStep},
     {"cast", MakeCastStep},
     {"arithmetic", MakeArithmeticStep},
+    {"gather", MakeGatherStep},
+    {"gather-elements", MakeGatherElementsStep},
+    {"scatter-nd", MakeScatterNdStep},
+    {"scatter-elements", MakeScatterElementsStep},
+    {"top-k", MakeTopKStep},
+    {"cum-sum", MakeCumSumStep},
+    {"one-hot", MakeOneHotStep},
+    {"real-function", MakeRealFunctionStep},
+    {"rescale", MakeRescaleStep},
 };
 
 }  // namespace

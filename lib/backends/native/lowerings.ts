@@ -7,12 +7,14 @@ import { dynamicLowerings } from './dynamic.js';
 import { floatLowerings } from './float.js';
 import { floatProductLowerings } from './float-products.js';
 import { hybridLowerings } from './hybrid.js';
+import { indexedLowerings } from './indexed.js';
 import { integerProductLowerings } from './integer-products.js';
 import type { Lowering, Lowerings } from './lowering.js';
 import { matmulLowerings } from './matmul.js';
 import { movementLowerings } from './movement.js';
 import { paddingLowerings } from './padding.js';
 import { quantizeLowerings } from './quantize.js';
+import { realFunctionLowerings } from './real-functions.js';
 import { reductionLowerings } from './reduction.js';
 import { resizeLowerings } from './resize.js';
 import { tableLowerings } from './table.js';
@@ -34,6 +36,8 @@ const families: readonly Lowerings[] = [
   movementLowerings,
   paddingLowerings,
   arithmeticLowerings,
+  indexedLowerings,
+  realFunctionLowerings,
 ];
 
 /** Tried in this order; the first that returns steps counts. */
