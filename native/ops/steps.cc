@@ -44,6 +44,8 @@ void MakeCumSumStep(StepFields* fields, std::unique_ptr<Step>* step);
 void MakeOneHotStep(StepFields* fields, std::unique_ptr<Step>* step);
 void MakeRealFunctionStep(StepFields* fields, std::unique_ptr<Step>* step);
 void MakeRescaleStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeSvdfStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeSequenceLstmStep(StepFields* fields, std::unique_ptr<Step>* step);
 
 namespace {
 
@@ -87,6 +89,8 @@ const StepKind kStepKinds[] = {
     {"one-hot", MakeOneHotStep},
     {"real-function", MakeRealFunctionStep},
     {"rescale", MakeRescaleStep},
+    {"svdf", MakeSvdfStep},
+    {"sequence-lstm", MakeSequenceLstmStep},
 };
 
 }  // namespace

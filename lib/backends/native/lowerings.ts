@@ -17,6 +17,7 @@ import { quantizeLowerings } from './quantize.js';
 import { realFunctionLowerings } from './real-functions.js';
 import { reductionLowerings } from './reduction.js';
 import { resizeLowerings } from './resize.js';
+import { stateLowerings } from './states.js';
 import { tableLowerings } from './table.js';
 
 const families: readonly Lowerings[] = [
@@ -38,6 +39,7 @@ const families: readonly Lowerings[] = [
   arithmeticLowerings,
   indexedLowerings,
   realFunctionLowerings,
+  stateLowerings,
 ];
 
 /** Tried in this order; the first that returns steps counts. */
