@@ -46,6 +46,7 @@ void MakeRealFunctionStep(StepFields* fields, std::unique_ptr<Step>* step);
 void MakeRescaleStep(StepFields* fields, std::unique_ptr<Step>* step);
 void MakeSvdfStep(StepFields* fields, std::unique_ptr<Step>* step);
 void MakeSequenceLstmStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeDetectionStep(StepFields* fields, std::unique_ptr<Step>* step);
 
 namespace {
 
@@ -91,6 +92,7 @@ const StepKind kStepKinds[] = {
     {"rescale", MakeRescaleStep},
     {"svdf", MakeSvdfStep},
     {"sequence-lstm", MakeSequenceLstmStep},
+    {"detection", MakeDetectionStep},
 };
 
 }  // namespace

@@ -3,6 +3,7 @@ import { arithmeticLowerings } from './arithmetic.js';
 import { binaryLowerings } from './binary.js';
 import { convolutionLowerings } from './convolution.js';
 import { depthwiseLowerings } from './depthwise.js';
+import { detectionLowerings } from './detection.js';
 import { dynamicLowerings } from './dynamic.js';
 import { floatLowerings } from './float.js';
 import { floatProductLowerings } from './float-products.js';
@@ -40,6 +41,7 @@ const families: readonly Lowerings[] = [
   indexedLowerings,
   realFunctionLowerings,
   stateLowerings,
+  detectionLowerings,
 ];
 
 /** Tried in this order; the first that returns steps counts. */
