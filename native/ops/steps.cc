@@ -47,6 +47,8 @@ void MakeRescaleStep(StepFields* fields, std::unique_ptr<Step>* step);
 void MakeSvdfStep(StepFields* fields, std::unique_ptr<Step>* step);
 void MakeSequenceLstmStep(StepFields* fields, std::unique_ptr<Step>* step);
 void MakeDetectionStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeRecurrentStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeMappedCopyStep(StepFields* fields, std::unique_ptr<Step>* step);
 
 namespace {
 
@@ -93,6 +95,8 @@ const StepKind kStepKinds[] = {
     {"svdf", MakeSvdfStep},
     {"sequence-lstm", MakeSequenceLstmStep},
     {"detection", MakeDetectionStep},
+    {"recurrent", MakeRecurrentStep},
+    {"mapped-copy", MakeMappedCopyStep},
 };
 
 }  // namespace

@@ -16,6 +16,7 @@ import { movementLowerings } from './movement.js';
 import { paddingLowerings } from './padding.js';
 import { quantizeLowerings } from './quantize.js';
 import { realFunctionLowerings } from './real-functions.js';
+import { recurrentLowerings } from './recurrent.js';
 import { reductionLowerings } from './reduction.js';
 import { resizeLowerings } from './resize.js';
 import { stateLowerings } from './states.js';
@@ -40,6 +41,7 @@ const families: readonly Lowerings[] = [
   arithmeticLowerings,
   indexedLowerings,
   realFunctionLowerings,
+  recurrentLowerings,
   stateLowerings,
   detectionLowerings,
 ];
