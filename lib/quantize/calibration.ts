@@ -143,10 +143,7 @@ class Observed {
         see(name, results[name] ?? batch[name]!);
       } catch (error) {
         if (!(error instanceof OctensorError)) throw error;
-        const node = this.#graph.nodes.find(({ outputs }) => outputs.includes(name));
-        const where =
-          node === undefined ? `input ${describe(name)}` : `node ${describe(node.name)} (${node.op}), ${describe(name)}`;
-        throw new OctensorError(error.code, `${where}: ${error.message}`, { ...(node && { node: node.name }), cause: error });
+        throw namingLayer(this.#graph, name, error);
       }
     }
   }
@@ -154,4 +151,15 @@ class Observed {
   release(): Promise<void> {
     return this.#session.release();
   }
+}
+
+/** The error with the layer that computes a value, or the value that a statistic is of. */
+function namingLayer({ nodes }: Graph, name: string, error: OctensorError): OctensorError {
+  const nodeOf = (value: string) => nodes.find(({ outputs }) => outputs.includes(value));
+  const own = nodeOf(name);
+  const value = own?.op === 'Extent' || own?.op === 'Histogram' ? own.inputs[0]! : name;
+  const node = nodeOf(value);
+  const where =
+    node === undefined ? `input ${describe(value)}` : `node ${describe(node.name)} (${node.op}), ${describe(value)}`;
+  return new OctensorError(error.code, `${where}: ${error.message}`, { ...(node && { node: node.name }), cause: error });
 }

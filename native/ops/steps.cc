@@ -32,6 +32,7 @@ void MakeDynamicMatMulStep(StepFields* fields, std::unique_ptr<Step>* step);
 void MakeFloatMatMulStep(StepFields* fields, std::unique_ptr<Step>* step);
 void MakeFloatAttentionStep(StepFields* fields, std::unique_ptr<Step>* step);
 void MakeFloatLayerNormStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeFloatStatisticsStep(StepFields* fields, std::unique_ptr<Step>* step);
 
 namespace {
 
@@ -63,6 +64,7 @@ const StepKind kStepKinds[] = {
     {"float-matmul", MakeFloatMatMulStep},
     {"float-attention", MakeFloatAttentionStep},
     {"float-layer-norm", MakeFloatLayerNormStep},
+    {"float-statistics", MakeFloatStatisticsStep},
 };
 
 }  // namespace

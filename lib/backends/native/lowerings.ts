@@ -14,6 +14,7 @@ import { paddingLowerings } from './padding.js';
 import { quantizeLowerings } from './quantize.js';
 import { reductionLowerings } from './reduction.js';
 import { resizeLowerings } from './resize.js';
+import { statisticsLowerings } from './statistics.js';
 import { tableLowerings } from './table.js';
 
 const families: readonly Lowerings[] = [
@@ -30,6 +31,7 @@ const families: readonly Lowerings[] = [
   quantizeLowerings,
   reductionLowerings,
   resizeLowerings,
+  statisticsLowerings,
   movementLowerings,
   paddingLowerings,
 ];
