@@ -16,6 +16,7 @@ import { type CheckedOptions, checkQuantizeOptions, type QuantizeOptions } from 
 import { inputDimsOf, prepareForAny, prepareGraph } from './quantize/prepare.js';
 import { adaptRoundings, equalizeWithin, smooth, withCorrectedBiases } from './quantize/refine.js';
 import { reopen } from './quantize/reopen.js';
+import { withStatistics } from './quantize/statistics.js';
 import { quantizeWeightsOnly } from './quantize/weights-only.js';
 import { throwIfAborted } from './session/options.js';
 
@@ -113,10 +114,9 @@ async function finish(graph: Graph, observed: Observed, calibration: Calibration
 /** Ranges of another form of the graph, over the batches that were kept. */
 async function observeAgain(calibration: Calibration, graph: Graph, options: CheckedOptions): Promise<Observed> {
   const placement = placeQuantizers(graph, options.exclude);
-  const { observers, names } = observersOf(graph, placement, options.resolved);
-  await calibration.observeKept('calibrate again', graph, names, (name, { data }) =>
-    observers.get(name)!.observe(data as Float32Array),
-  );
+  const observers = observersOf(graph, placement, options.resolved);
+  const statistics = withStatistics(graph, observers);
+  await calibration.observeKept('calibrate again', statistics.graph, statistics.names, statistics.see);
   return { placement, ranges: rangesOf(observers) };
 }
 
@@ -126,13 +126,14 @@ async function observe(
   placement: Placement,
   scheme: Scheme,
 ): Promise<ReadonlyMap<string, Range>> {
-  const { observers, names } = observersOf(graph, placement, scheme);
-  await calibration.observeAll(graph, names, (name, { data }) => observers.get(name)!.observe(data as Float32Array));
+  const observers = observersOf(graph, placement, scheme);
+  const statistics = withStatistics(graph, observers);
+  await calibration.observeAll(statistics.graph, statistics.names, statistics.see);
   return rangesOf(observers);
 }
 
-/** An observer for each quantized value, and the names of those that are not known beforehand. */
-function observersOf(graph: Graph, { quantized }: Placement, { activations }: Scheme) {
+/** An observer for each quantized value; those of constants have seen what there is. */
+function observersOf(graph: Graph, { quantized }: Placement, { activations }: Scheme): ReadonlyMap<string, Observer> {
   // What is fed has the range that it has, and so have probabilities: none of them is an outlier
   const known = new Set(graph.nodes.flatMap(({ op, outputs }) => (op === 'Softmax' || op === 'Logistic' ? outputs : [])));
   for (const name of graph.inputs) known.add(name);
@@ -142,7 +143,7 @@ function observersOf(graph: Graph, { quantized }: Placement, { activations }: Sc
     const constant = graph.constants.get(name);
     if (constant !== undefined) observer.observe(constant.data as Float32Array);
   }
-  return { observers, names: [...quantized].filter((name) => !graph.constants.has(name)) };
+  return observers;
 }
 
 function rangesOf(observers: ReadonlyMap<string, Observer>): ReadonlyMap<string, Range> {

@@ -33,6 +33,7 @@ import { einsum } from './einsum.js';
 import { elu } from './elu.js';
 import { erfGelu } from './erf-gelu.js';
 import { expandDims } from './expand-dims.js';
+import { extent } from './extent.js';
 import { eyeLike } from './eye-like.js';
 import { fill } from './fill.js';
 import { flatten } from './flatten.js';
@@ -47,6 +48,7 @@ import { gru } from './gru.js';
 import { hardSwish } from './hard-swish.js';
 import { hardmax } from './hardmax.js';
 import { headAttention } from './head-attention.js';
+import { histogram } from './histogram.js';
 import { identity } from './identity.js';
 import { layerNorm } from './layer-norm.js';
 import { leakyRelu } from './leaky-relu.js';
@@ -191,6 +193,7 @@ const list: readonly Op[] = [
   erfGelu,
   exp,
   expandDims,
+  extent,
   eyeLike,
   fill,
   flatten,
@@ -211,6 +214,7 @@ const list: readonly Op[] = [
   hardSwish,
   headAttention,
   hardmax,
+  histogram,
   identity,
   ifOp,
   isInf,

@@ -1,4 +1,5 @@
 /** Data for calibration: taken from the caller one batch at a time, seen by everything that wants to see it. */
+import { copyTensor } from '../backends/backend.js';
 import { describe, invalid, OctensorError } from '../errors.js';
 import type { Graph } from '../graph/graph.js';
 import { throwIfAborted } from '../session/options.js';
@@ -11,8 +12,8 @@ const maxKeptBytes = 2 ** 28;
 const maxKept = 64;
 
 /**
- * The caller's batches can be gone through once. What needs a second look gets the first ones, as many as 256 MiB hold and no more
- * than 64: memory does not grow with the data.
+ * The caller's batches can be gone through once, and its tensors may be filled again for the next one. What needs a second look gets
+ * copies of the first ones, as many as 256 MiB hold and no more than 64: memory does not grow with the data.
  */
 export class Calibration {
   readonly #source: AsyncIterator<Batch> | Iterator<Batch>;
@@ -93,7 +94,7 @@ export class Calibration {
     if (!this.#keeps) return;
     const bytes = Object.values(batch).reduce((sum, { data }) => sum + ((data as Float32Array).byteLength ?? 0), 0);
     if (this.#kept.length === maxKept || (this.#kept.length > 0 && this.#keptBytes + bytes > maxKeptBytes)) return;
-    this.#kept.push(batch);
+    this.#kept.push(Object.fromEntries(Object.entries(batch).map(([name, tensor]) => [name, copyTensor(tensor)])));
     this.#keptBytes += bytes;
   }
 }
@@ -143,10 +144,7 @@ class Observed {
         see(name, results[name] ?? batch[name]!);
       } catch (error) {
         if (!(error instanceof OctensorError)) throw error;
-        const node = this.#graph.nodes.find(({ outputs }) => outputs.includes(name));
-        const where =
-          node === undefined ? `input ${describe(name)}` : `node ${describe(node.name)} (${node.op}), ${describe(name)}`;
-        throw new OctensorError(error.code, `${where}: ${error.message}`, { ...(node && { node: node.name }), cause: error });
+        throw namingLayer(this.#graph, name, error);
       }
     }
   }
@@ -154,4 +152,15 @@ class Observed {
   release(): Promise<void> {
     return this.#session.release();
   }
+}
+
+/** The error with the layer that computes a value, or the value that a statistic is of. */
+function namingLayer({ nodes }: Graph, name: string, error: OctensorError): OctensorError {
+  const nodeOf = (value: string) => nodes.find(({ outputs }) => outputs.includes(value));
+  const own = nodeOf(name);
+  const value = own?.op === 'Extent' || own?.op === 'Histogram' ? own.inputs[0]! : name;
+  const node = nodeOf(value);
+  const where =
+    node === undefined ? `input ${describe(value)}` : `node ${describe(node.name)} (${node.op}), ${describe(value)}`;
+  return new OctensorError(error.code, `${where}: ${error.message}`, { ...(node && { node: node.name }), cause: error });
 }

@@ -12,7 +12,10 @@ export interface QuantizeProgress {
 }
 
 export interface QuantizeOptions {
-  /** Feeds of real data, taken one at a time. Not needed for the modes `weights` and `dynamic`. */
+  /**
+   * Feeds of real data, taken one at a time: the next is asked for when one was run, so that its tensors may be filled again. Not needed
+   * for the modes `weights` and `dynamic`.
+   */
   readonly calibration?: AsyncIterable<Batch> | Iterable<Batch>;
   /** `static` by default: activations have fixed scales. `dynamic`: matrix products find theirs as they run. `weights`: nothing else. */
   readonly mode?: 'static' | 'dynamic' | 'weights';

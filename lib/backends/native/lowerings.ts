@@ -20,6 +20,7 @@ import { recurrentLowerings } from './recurrent.js';
 import { reductionLowerings } from './reduction.js';
 import { resizeLowerings } from './resize.js';
 import { stateLowerings } from './states.js';
+import { statisticsLowerings } from './statistics.js';
 import { tableLowerings } from './table.js';
 
 const families: readonly Lowerings[] = [
@@ -36,6 +37,7 @@ const families: readonly Lowerings[] = [
   quantizeLowerings,
   reductionLowerings,
   resizeLowerings,
+  statisticsLowerings,
   movementLowerings,
   paddingLowerings,
   arithmeticLowerings,

@@ -8,6 +8,7 @@
 #include "kernels/float_elementwise.h"
 #include "kernels/float_gemm.h"
 #include "kernels/float_rows.h"
+#include "kernels/float_statistics.h"
 
 namespace octensor {
 namespace {
@@ -80,6 +81,8 @@ const FloatKernels kFloat_6x16_avx2 = {"octensor_f32_6x16__avx2",
                                        Unary<Avx2>,
                                        Binary<Avx2>,
                                        Range<Avx2>,
+                                       Extent<Avx2>,
+                                       Bins<Avx2>,
                                        Sum<Avx2>,
                                        Squares<Avx2>,
                                        ExpSum<Avx2>,

@@ -9,6 +9,7 @@
 #include "kernels/float_elementwise.h"
 #include "kernels/float_gemm.h"
 #include "kernels/float_rows.h"
+#include "kernels/float_statistics.h"
 
 namespace octensor {
 namespace {
@@ -114,6 +115,8 @@ const FloatKernels kFloat_4x8_scalar = {"octensor_f32_4x8__scalar",
                                         Unary<Scalar>,
                                         Binary<Scalar>,
                                         Range<Scalar>,
+                                        Extent<Scalar>,
+                                        Bins<Scalar>,
                                         Sum<Scalar>,
                                         Squares<Scalar>,
                                         ExpSum<Scalar>,
