@@ -9,6 +9,15 @@ Status EagerUnaryCall(const EagerCall& call);
 Status EagerBinaryCall(const EagerCall& call);
 Status EagerCompareCall(const EagerCall& call);
 Status EagerPowCall(const EagerCall& call);
+Status EagerMatMulCall(const EagerCall& call);
+Status EagerConvCall(const EagerCall& call);
+Status EagerConvInputGradientCall(const EagerCall& call);
+Status EagerConvFilterGradientCall(const EagerCall& call);
+Status EagerDepthwiseCall(const EagerCall& call);
+Status EagerDepthwiseInputGradientCall(const EagerCall& call);
+Status EagerDepthwiseFilterGradientCall(const EagerCall& call);
+Status EagerPoolCall(const EagerCall& call);
+Status EagerPoolGradientCall(const EagerCall& call);
 
 namespace {
 
@@ -17,6 +26,15 @@ const EagerKind kEagerKinds[] = {
     {"binary", EagerBinaryCall},
     {"compare", EagerCompareCall},
     {"pow", EagerPowCall},
+    {"matmul", EagerMatMulCall},
+    {"conv", EagerConvCall},
+    {"convInputGradient", EagerConvInputGradientCall},
+    {"convFilterGradient", EagerConvFilterGradientCall},
+    {"depthwise", EagerDepthwiseCall},
+    {"depthwiseInputGradient", EagerDepthwiseInputGradientCall},
+    {"depthwiseFilterGradient", EagerDepthwiseFilterGradientCall},
+    {"pool", EagerPoolCall},
+    {"poolGradient", EagerPoolGradientCall},
 };
 
 constexpr size_t kMaxElements = size_t{1} << 40;

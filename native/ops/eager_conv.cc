@@ -10,7 +10,7 @@ namespace octensor {
 
 // Numbers: a window (ReadEagerWindow), channels, hasBias, lo, hi. Operands: x of [batches, height, width, depth], filter of
 // [kernelHeight, kernelWidth, depth, channels], perhaps bias of [channels], y of [batches, outHeight, outWidth, channels].
-Status EagerConv(const EagerCall& call) {
+Status EagerConvCall(const EagerCall& call) {
   EagerFields fields(call);
   const FloatWindow w = ReadEagerWindow(&fields);
   const size_t channels = fields.Size(1);

@@ -115,7 +115,7 @@ void RunPhase(const EagerCall& call, const Problem& p, const FloatImages& dy, co
 //
 // dx[iy][ix] = sum of dy[oy][ox] filter[ky][kx]^T over iy + top = oy strideY + ky and likewise across. For each remainder of
 // iy + top by the stride this is a convolution of stride 1 with some of the taps; with stride 1 there is one.
-Status EagerConvInputGradient(const EagerCall& call) {
+Status EagerConvInputGradientCall(const EagerCall& call) {
   EagerFields fields(call);
   const Problem p = ReadProblem(&fields);
   const FloatWindow& w = p.w;
@@ -150,7 +150,7 @@ Status EagerConvInputGradient(const EagerCall& call) {
 //
 // dfilter[ky][kx] = sum over all pixels of x[oy strideY + ky - top][ox strideX + kx - left]^T dy[oy][ox]: an outer product whose
 // k's are pixels. A row of the window is a run of x, a row of dy a segment.
-Status EagerConvFilterGradient(const EagerCall& call) {
+Status EagerConvFilterGradientCall(const EagerCall& call) {
   EagerFields fields(call);
   const Problem p = ReadProblem(&fields);
   const FloatWindow& w = p.w;

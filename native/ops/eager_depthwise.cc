@@ -55,7 +55,7 @@ void CopyPadded(const float* x, const Problem& p, float* y) {
 
 // Numbers: a window, multiplier, hasBias, lo, hi. Operands: x of [batches, height, width, depth], filter of [kernelHeight,
 // kernelWidth, depth, multiplier], perhaps bias of [depth * multiplier], y of [batches, outHeight, outWidth, depth * multiplier].
-Status EagerDepthwise(const EagerCall& call) {
+Status EagerDepthwiseCall(const EagerCall& call) {
   EagerFields fields(call);
   const Problem p = ReadProblem(call, &fields);
   const FloatWindow& w = p.w;
@@ -139,8 +139,8 @@ void SumNeighbours(const float* x, size_t count, size_t multiplier, size_t threa
 
 }  // namespace
 
-// Numbers: a window, multiplier. Operands: dy, filter, dx, shaped as y, filter, x of EagerDepthwise.
-Status EagerDepthwiseInputGradient(const EagerCall& call) {
+// Numbers: a window, multiplier. Operands: dy, filter, dx, shaped as y, filter, x of EagerDepthwiseCall.
+Status EagerDepthwiseInputGradientCall(const EagerCall& call) {
   EagerFields fields(call);
   const Problem p = ReadProblem(call, &fields);
   const FloatWindow& w = p.w;
@@ -176,8 +176,8 @@ Status EagerDepthwiseInputGradient(const EagerCall& call) {
   return {};
 }
 
-// Numbers: a window, multiplier. Operands: x, dy, dfilter, shaped as x, y, filter of EagerDepthwise.
-Status EagerDepthwiseFilterGradient(const EagerCall& call) {
+// Numbers: a window, multiplier. Operands: x, dy, dfilter, shaped as x, y, filter of EagerDepthwiseCall.
+Status EagerDepthwiseFilterGradientCall(const EagerCall& call) {
   EagerFields fields(call);
   const Problem p = ReadProblem(call, &fields);
   const FloatWindow& w = p.w;

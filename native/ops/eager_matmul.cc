@@ -73,7 +73,7 @@ Status Multiply(const EagerCall& call, const Problem& p) {
 // Numbers: m, k, n, aCount, bCount, transposeA, transposeB, hasBias, lo, hi, rank of the batch, then for each of its dimensions
 // the dimension and the strides in a and b, in matrices. Operands: a of [aCount, m, k] or [aCount, k, m], b of [bCount, k, n] or
 // [bCount, n, k], perhaps bias of [n], y of [products, m, n].
-Status EagerMatMul(const EagerCall& call) {
+Status EagerMatMulCall(const EagerCall& call) {
   EagerFields fields(call);
   Problem p = {};
   p.m = fields.Size(1);
