@@ -16,7 +16,7 @@ size_t EagerProduct(EagerFields* fields, std::initializer_list<size_t> factors);
 
 // batches, height, width, depth, kernelHeight, kernelWidth, strideY, strideX, dilationY, dilationX, top, left, outHeight, outWidth:
 // all at least 1, top and left, the padding, at least 0. The first window reaches into the image and the last one begins in it,
-// both ways, and a window with its gaps has at most 2^16 rows and columns: what all windows see is not much larger than the image.
+// both ways, a window with its gaps has at most 2^16 rows and columns, and what all windows see is not much larger than the image.
 FloatWindow ReadEagerWindow(EagerFields* fields);
 
 // lo, hi
