@@ -18,6 +18,15 @@ Status EagerArgCall(const EagerCall& call);
 Status EagerSoftmaxCall(const EagerCall& call);
 Status EagerNormalizeCall(const EagerCall& call);
 Status EagerCopyCall(const EagerCall& call);
+Status EagerMatMulCall(const EagerCall& call);
+Status EagerConvCall(const EagerCall& call);
+Status EagerConvInputGradientCall(const EagerCall& call);
+Status EagerConvFilterGradientCall(const EagerCall& call);
+Status EagerDepthwiseCall(const EagerCall& call);
+Status EagerDepthwiseInputGradientCall(const EagerCall& call);
+Status EagerDepthwiseFilterGradientCall(const EagerCall& call);
+Status EagerPoolCall(const EagerCall& call);
+Status EagerPoolGradientCall(const EagerCall& call);
 
 namespace {
 
@@ -35,6 +44,15 @@ const EagerKind kEagerKinds[] = {
     {"softmax", EagerSoftmaxCall},
     {"normalize", EagerNormalizeCall},
     {"copy", EagerCopyCall},
+    {"matmul", EagerMatMulCall},
+    {"conv", EagerConvCall},
+    {"convInputGradient", EagerConvInputGradientCall},
+    {"convFilterGradient", EagerConvFilterGradientCall},
+    {"depthwise", EagerDepthwiseCall},
+    {"depthwiseInputGradient", EagerDepthwiseInputGradientCall},
+    {"depthwiseFilterGradient", EagerDepthwiseFilterGradientCall},
+    {"pool", EagerPoolCall},
+    {"poolGradient", EagerPoolGradientCall},
 };
 
 size_t SizeBytes(const EagerOperand& operand) { return operand.count * (operand.type == EagerType::kUint8 ? 1 : 4); }

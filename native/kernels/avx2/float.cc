@@ -6,6 +6,7 @@
 #include "kernels/float_depthwise.h"
 #include "kernels/float_elementwise.h"
 #include "kernels/float_gemm.h"
+#include "kernels/float_outer.h"
 #include "kernels/float_rows.h"
 
 namespace octensor {
@@ -19,6 +20,12 @@ void Gemm(const FloatTile& tile) {
   kRows[tile.rows - 1](tile);
 }
 
+void Outer(const FloatOuterTile& tile) {
+  static void (*const kRows[kMr])(const FloatOuterTile&) = {OuterRows<Avx2, 1>, OuterRows<Avx2, 2>, OuterRows<Avx2, 3>,
+                                                            OuterRows<Avx2, 4>, OuterRows<Avx2, 5>, OuterRows<Avx2, 6>};
+  kRows[tile.rows - 1](tile);
+}
+
 }  // namespace
 
 extern const FloatKernels kFloat_6x16_avx2;
@@ -28,7 +35,9 @@ const FloatKernels kFloat_6x16_avx2 = {"octensor_f32_6x16__avx2",
                                        16,
                                        8,
                                        Gemm,
+                                       Outer,
                                        Depthwise<Avx2>,
+                                       DepthwiseGradient<Avx2>,
                                        Unary<Avx2>,
                                        Binary<Avx2>,
                                        Range<Avx2>,

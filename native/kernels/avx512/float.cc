@@ -6,6 +6,7 @@
 #include "kernels/float_depthwise.h"
 #include "kernels/float_elementwise.h"
 #include "kernels/float_gemm.h"
+#include "kernels/float_outer.h"
 #include "kernels/float_rows.h"
 
 namespace octensor {
@@ -21,6 +22,15 @@ void Gemm(const FloatTile& tile) {
   kRows[tile.rows - 1](tile);
 }
 
+void Outer(const FloatOuterTile& tile) {
+  static void (*const kRows[kMr])(const FloatOuterTile&) = {OuterRows<Avx512, 1>, OuterRows<Avx512, 2>, OuterRows<Avx512, 3>,
+                                                            OuterRows<Avx512, 4>, OuterRows<Avx512, 5>, OuterRows<Avx512, 6>,
+                                                            OuterRows<Avx512, 7>, OuterRows<Avx512, 8>, OuterRows<Avx512, 9>,
+                                                            OuterRows<Avx512, 10>, OuterRows<Avx512, 11>, OuterRows<Avx512, 12>,
+                                                            OuterRows<Avx512, 13>, OuterRows<Avx512, 14>};
+  kRows[tile.rows - 1](tile);
+}
+
 }  // namespace
 
 extern const FloatKernels kFloat_14x32_avx512;
@@ -30,7 +40,9 @@ const FloatKernels kFloat_14x32_avx512 = {"octensor_f32_14x32__avx512",
                                           32,
                                           16,
                                           Gemm,
+                                          Outer,
                                           Depthwise<Avx512>,
+                                          DepthwiseGradient<Avx512>,
                                           Unary<Avx512>,
                                           Binary<Avx512>,
                                           Range<Avx512>,

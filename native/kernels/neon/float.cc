@@ -6,6 +6,7 @@
 #include "kernels/float_depthwise.h"
 #include "kernels/float_elementwise.h"
 #include "kernels/float_gemm.h"
+#include "kernels/float_outer.h"
 #include "kernels/float_rows.h"
 
 namespace octensor {
@@ -19,6 +20,13 @@ void Gemm(const FloatTile& tile) {
   kRows[tile.rows - 1](tile);
 }
 
+void Outer(const FloatOuterTile& tile) {
+  static void (*const kRows[kMr])(const FloatOuterTile&) = {OuterRows<Neon, 1>, OuterRows<Neon, 2>, OuterRows<Neon, 3>,
+                                                            OuterRows<Neon, 4>, OuterRows<Neon, 5>, OuterRows<Neon, 6>,
+                                                            OuterRows<Neon, 7>, OuterRows<Neon, 8>};
+  kRows[tile.rows - 1](tile);
+}
+
 }  // namespace
 
 extern const FloatKernels kFloat_8x8_neon;
@@ -28,7 +36,9 @@ const FloatKernels kFloat_8x8_neon = {"octensor_f32_8x8__neon",
                                       8,
                                       4,
                                       Gemm,
+                                      Outer,
                                       Depthwise<Neon>,
+                                      DepthwiseGradient<Neon>,
                                       Unary<Neon>,
                                       Binary<Neon>,
                                       Range<Neon>,

@@ -6,6 +6,7 @@
 #include "kernels/float_depthwise.h"
 #include "kernels/float_elementwise.h"
 #include "kernels/float_gemm.h"
+#include "kernels/float_outer.h"
 #include "kernels/float_rows.h"
 
 namespace octensor {
@@ -18,6 +19,12 @@ void Gemm(const FloatTile& tile) {
   kRows[tile.rows - 1](tile);
 }
 
+void Outer(const FloatOuterTile& tile) {
+  static void (*const kRows[kMr])(const FloatOuterTile&) = {OuterRows<Scalar, 1>, OuterRows<Scalar, 2>, OuterRows<Scalar, 3>,
+                                                            OuterRows<Scalar, 4>};
+  kRows[tile.rows - 1](tile);
+}
+
 }  // namespace
 
 extern const FloatKernels kFloat_4x8_scalar;
@@ -27,7 +34,9 @@ const FloatKernels kFloat_4x8_scalar = {"octensor_f32_4x8__scalar",
                                         8,
                                         4,
                                         Gemm,
+                                        Outer,
                                         Depthwise<Scalar>,
+                                        DepthwiseGradient<Scalar>,
                                         Unary<Scalar>,
                                         Binary<Scalar>,
                                         Range<Scalar>,
