@@ -72,6 +72,7 @@ export const parts = [
   { name: 'property', what: 'property tests', run: () => ava(['property']) },
   { name: 'ops', what: 'every operator and every pass', run: () => ava(['ops', 'passes']) },
   { name: 'quantize', what: 'quantization and analysis', run: () => ava(['quantize']) },
+  { name: 'tfjs', what: "the TensorFlow.js backend against tfjs's own", run: () => ava(['tfjs']) },
   { name: 'formats', what: 'model files, hostile ones too', run: () => ava(['formats']) },
   {
     name: 'hostile',
