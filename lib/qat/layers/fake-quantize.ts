@@ -107,6 +107,11 @@ export class FakeQuantize extends layers.Layer {
     );
   }
 
+  /** Whether there may be values below 0. */
+  get signed(): boolean {
+    return this.#config.quantizer?.signed !== false;
+  }
+
   grid(): Grid {
     return this.leader.#own!.state.grid();
   }

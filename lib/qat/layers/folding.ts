@@ -59,7 +59,7 @@ export function foldBatchNorm(norm: BuiltBatchNorm, bias: tf.Tensor | undefined,
   const shift = tf.div(tf.mul(centered, gamma), sigmaUsed);
   return {
     scale: tf.div(gamma, sigma),
-    correction: batch === undefined ? undefined : tf.div(sigma, sigmaUsed),
+    correction: batch === undefined ? undefined : tf.div(sigmaUsed, sigma),
     offset: norm.beta == null ? shift : tf.add(shift, norm.beta.read()),
   };
 }
