@@ -72,6 +72,7 @@ export const parts = [
   { name: 'property', what: 'property tests', run: () => ava(['property']) },
   { name: 'ops', what: 'every operator and every pass', run: () => ava(['ops', 'passes']) },
   { name: 'quantize', what: 'quantization and analysis', run: () => ava(['quantize']) },
+  { name: 'qat', what: 'training for 8 bits and fewer', run: () => ava(['qat']) },
   { name: 'formats', what: 'model files, hostile ones too', run: () => ava(['formats']) },
   {
     name: 'hostile',

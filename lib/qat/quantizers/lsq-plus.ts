@@ -29,7 +29,7 @@ import { leastErrorRange } from './initial-range.js';
 import { unsignedLevels } from './levels.js';
 import { insideLevels, learnedStep, usableStep } from './lsq.js';
 import type { QuantizerOptions, QuantizerType, WeightValues } from './quantizer.js';
-import { fromCodes, type GridParameters, toCodes } from './snap.js';
+import { fromCodes, type GridParameters, smallestScale, toCodes } from './snap.js';
 import { uniform } from './uniform.js';
 
 export const lsqPlus: QuantizerType = {
@@ -38,10 +38,13 @@ export const lsqPlus: QuantizerType = {
   create(options, shape) {
     if (options.target === 'activations') return learnedOffset(options, shape);
     return learnedStep('lsq+', options, shape, (x, groups) => {
-      const mean = groups.mean(x);
       if (options.bits === 1) return groups.mean(abs(x));
-      const spread = mul(sqrt(groups.mean(square(sub(x, mean)))), 3);
-      return div(maximum(abs(sub(mean, spread)), abs(add(mean, spread))), 2 ** (options.bits - 1));
+      // In units of the largest weight, so that squares neither overflow nor vanish
+      const unit = maximum(groups.maxAbs(x), smallestScale);
+      const u = div(x, unit);
+      const mean = groups.mean(u);
+      const spread = mul(sqrt(groups.mean(square(sub(u, mean)))), 3);
+      return mul(div(maximum(abs(sub(mean, spread)), abs(add(mean, spread))), 2 ** (options.bits - 1)), unit);
     });
   },
 };
