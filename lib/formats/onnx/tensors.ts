@@ -3,7 +3,7 @@ import { create } from '@bufbuild/protobuf';
 import { describe, invalid } from '../../errors.js';
 import { type DataType, Tensor } from '../../tensor.js';
 import type { TypedArray } from '../../typed-array.js';
-import { ExternalData } from './external-data.js';
+import { ExternalData } from '../external-data.js';
 import { checkedDims, dataTypeOf, elemTypeOf, formatError, unsupported } from './model.js';
 import {
   TensorProto_DataType as OnnxType,
