@@ -1,5 +1,5 @@
-// The interface of the float32 kernels: one FloatKernels per ISA, made of the templates in float_gemm.h, float_depthwise.h and
-// float_elementwise.h and of that ISA's vectors (kernels/<isa>/float.cc).
+// The interface of the float32 kernels: one FloatKernels per ISA, made of the templates in float_gemm.h, float_outer.h,
+// float_depthwise.h, float_elementwise.h and float_rows.h and of that ISA's vectors (kernels/<isa>/float.cc).
 //
 // Every output element is one chain of additions in a fixed order (bias, then taps, then k), whatever the tile, its place in
 // the matrix or the thread: results are reproducible to the bit on one ISA. Between ISAs they differ, for products are fused
@@ -40,6 +40,22 @@ struct FloatTile {
   size_t c_stride;  // in elements
 };
 
+// A product of which neither matrix is packed: rows of A lie side by side, as in the gradient of a matrix of weights.
+//   C[i][j] = (adds ? C[i][j] : 0) + sum over t < taps, k < K of a[tap_offsets[t] + k * a_step + i] * b[(t * K + k) * b_step + j]
+// The sum over t and k starts from 0 and is one chain; C is added to it last.
+struct FloatOuterTile {
+  size_t rows, n;  // rows: at most FloatKernels::mr
+  size_t taps, k;
+  const float* a;
+  const ptrdiff_t* tap_offsets;
+  size_t a_step;
+  const float* b;
+  size_t b_step;
+  bool adds;
+  float* c;
+  size_t c_stride;
+};
+
 // Neighbouring pixels of one row of a depthwise convolution's output.
 //   y[p][c] = clamp(bias[c] + sum over ky, kx of x[ky * pitch + p * stride + kx * dilation][c] * w[ky * kernel_width + kx][c])
 struct FloatDepthwiseRow {
@@ -52,7 +68,22 @@ struct FloatDepthwiseRow {
   const float* w;  // channels padded to a multiple of FloatKernels::nr_step; 64-byte aligned, as is bias
   const float* bias;
   FloatBounds bounds;
-  float* y;  // pixels lie side by side
+  float* y;
+  size_t y_step;  // from one pixel to the next, in elements
+};
+
+// What one row of dy, a depthwise convolution's output's gradient, adds to the gradient of the weights.
+//   dw[ky * kernel_width + kx][c] += sum over p of x[ky * pitch + p * stride + kx * dilation][c] * dy[p][c]
+// The sum starts from 0 and is one chain; dw is added to it last.
+struct FloatDepthwiseGradientRow {
+  size_t channels;
+  size_t kernel_height, kernel_width;
+  size_t stride, dilation;
+  size_t pixels;
+  const float* const* x;  // as in FloatDepthwiseRow
+  size_t pitch;
+  const float* dy;  // pixels lie side by side
+  float* dw;        // taps lie `channels` apart
 };
 
 // Rounded as the exact result is, except kHardSwish (x * clamp(x + 3, 0, 6) / 6: three roundings) and those from kExp on, whose
@@ -86,7 +117,9 @@ struct FloatKernels {
   Isa isa;
   uint8_t mr, nr, nr_step;
   void (*gemm)(const FloatTile& tile);
+  void (*outer)(const FloatOuterTile& tile);
   void (*depthwise)(const FloatDepthwiseRow& row);
+  void (*depthwise_gradient)(const FloatDepthwiseGradientRow& row);
   // y[i] = op(x[i]); y may be x.
   void (*unary)(FloatUnary op, const float* x, size_t n, FloatBounds bounds, float* y);
   // y[i] = clamp(op(a[i * a_step], b[i * b_step])), steps 0 or 1; y may be an operand whose step is 1.
