@@ -73,6 +73,7 @@ export const parts = [
   { name: 'ops', what: 'every operator and every pass', run: () => ava(['ops', 'passes']) },
   { name: 'quantize', what: 'quantization and analysis', run: () => ava(['quantize']) },
   { name: 'qat', what: 'training for 8 bits and fewer', run: () => ava(['qat']) },
+  { name: 'tfjs', what: "the TensorFlow.js backend against tfjs's own", run: () => ava(['tfjs']) },
   { name: 'formats', what: 'model files, hostile ones too', run: () => ava(['formats']) },
   {
     name: 'hostile',

@@ -2,6 +2,7 @@
 
 import { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu';
 import { type backend_util, type DataType, type TensorInfo, util } from '@tensorflow/tfjs-core';
+import type { EagerArray } from '../addon.js';
 
 type Values = backend_util.BackendValues;
 
@@ -35,10 +36,24 @@ export class OctensorBackend extends MathBackendCPU {
     return Uint8Array.from(values as ArrayLike<number>);
   }
 
+  /** Likewise of a tensor of any of the three. */
+  elements(info: TensorInfo): EagerArray {
+    if (info.dtype === 'float32') return this.floats(info);
+    return info.dtype === 'int32' ? this.ints(info) : this.bools(info);
+  }
+
   /** A new float32 tensor and its elements, whose values are not defined until a kernel has written them. */
   makeFloats(shape: readonly number[]): [TensorInfo, Float32Array] {
     const values = new Float32Array(util.sizeFromShape(shape as number[]));
     return [this.makeTensorInfo(shape as number[], 'float32', values), values];
+  }
+
+  /** Likewise of float32, int32 or bool. */
+  make(shape: readonly number[], dtype: DataType): [TensorInfo, EagerArray] {
+    if (dtype === 'float32') return this.makeFloats(shape);
+    if (dtype === 'bool') return this.makeBools(shape);
+    const values = new Int32Array(util.sizeFromShape(shape as number[]));
+    return [this.makeTensorInfo(shape as number[], dtype, values), values];
   }
 
   makeBools(shape: readonly number[]): [TensorInfo, Uint8Array] {

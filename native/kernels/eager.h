@@ -49,8 +49,8 @@ constexpr size_t kEagerBinaryCount = static_cast<size_t>(EagerBinary::kEluGrad) 
 enum class EagerComparison : uint8_t { kEqual, kNotEqual, kLess, kLessEqual, kGreater, kGreaterEqual };
 constexpr size_t kEagerComparisonCount = static_cast<size_t>(EagerComparison::kGreaterEqual) + 1;
 
-// NaN among the elements makes a maximum or minimum NaN.
-enum class EagerReduction : uint8_t { kSum, kProd, kMax, kMin };
+// NaN among the elements makes a maximum or minimum NaN. Products are no kernel's: float32 could overflow on the way.
+enum class EagerReduction : uint8_t { kSum, kMax, kMin, kProd };
 
 // Two operands of `rows` rows of n elements. Strides of rows are any number of elements, also 0; steps in a row are 0 or 1.
 struct EagerRows {
@@ -70,8 +70,8 @@ struct EagerKernels {
   void (*compare)(EagerComparison op, const EagerRows& rows, uint8_t* y);
   // Of n elements side by side, at least one; sums in float32, so that n <= kMaxEagerRun.
   float (*reduce)(EagerReduction op, const float* x, size_t n);
-  // y[c] = of x[r * n + c] over r < rows, at least one; in float32 likewise.
-  void (*reduce_rows)(EagerReduction op, const float* x, size_t rows, size_t n, float* y);
+  // y[c] = of x[r * pitch + c] over r < rows, c < n, at least one row; sums in float32, so that rows <= kMaxEagerRows.
+  void (*reduce_rows)(EagerReduction op, const float* x, size_t pitch, size_t rows, size_t n, float* y);
   // y[r * n + c] = (x[r * n + c] - mean[c]) * factor[c] + offset[c]; y may be x.
   void (*normalize_rows)(const float* x, size_t rows, size_t n, const float* mean, const float* factor, const float* offset,
                          float* y);

@@ -12,8 +12,6 @@ OCTENSOR_INLINE typename V::Type Combine(typename V::Type a, typename V::Type b)
   switch (kOp) {
     case EagerReduction::kSum:
       return V::Add(a, b);
-    case EagerReduction::kProd:
-      return V::Multiply(a, b);
     case EagerReduction::kMax:
       return Maximum<V>(a, b);
     default:
@@ -26,8 +24,6 @@ OCTENSOR_INLINE float CombineOne(float a, float b) {
   switch (kOp) {
     case EagerReduction::kSum:
       return a + b;
-    case EagerReduction::kProd:
-      return a * b;
     case EagerReduction::kMax:
       return a > b || a != a ? a : b;
     default:
@@ -58,41 +54,40 @@ float ReduceRun(const float* x, size_t n) {
 
 template <class V>
 float EagerReduce(EagerReduction op, const float* x, size_t n) {
-  static float (*const kRuns[])(const float*, size_t) = {ReduceRun<V, EagerReduction::kSum>, ReduceRun<V, EagerReduction::kProd>,
-                                                         ReduceRun<V, EagerReduction::kMax>, ReduceRun<V, EagerReduction::kMin>};
+  static float (*const kRuns[])(const float*, size_t) = {ReduceRun<V, EagerReduction::kSum>, ReduceRun<V, EagerReduction::kMax>,
+                                                         ReduceRun<V, EagerReduction::kMin>};
   return kRuns[static_cast<size_t>(op)](x, n);
 }
 
-// `kVectors` vectors of columns; two chains hide the latency of an addition where there is one vector.
+// `kVectors` vectors of columns.
 template <class V, EagerReduction kOp, int kVectors>
-OCTENSOR_INLINE void ReduceColumns(const float* x, size_t rows, size_t n, float* y) {
+OCTENSOR_INLINE void ReduceColumns(const float* x, size_t pitch, size_t rows, float* y) {
   typename V::Type result[kVectors];
   OCTENSOR_UNROLL for (int v = 0; v < kVectors; ++v) result[v] = V::Load(x + v * V::kLanes);
   for (size_t r = 1; r < rows; ++r) {
     OCTENSOR_UNROLL for (int v = 0; v < kVectors; ++v) {
-      result[v] = Combine<V, kOp>(result[v], V::Load(x + r * n + static_cast<size_t>(v) * V::kLanes));
+      result[v] = Combine<V, kOp>(result[v], V::Load(x + r * pitch + static_cast<size_t>(v) * V::kLanes));
     }
   }
   OCTENSOR_UNROLL for (int v = 0; v < kVectors; ++v) V::Store(y + v * V::kLanes, result[v]);
 }
 
 template <class V, EagerReduction kOp>
-void ReduceRows(const float* x, size_t rows, size_t n, float* y) {
+void ReduceRows(const float* x, size_t pitch, size_t rows, size_t n, float* y) {
   size_t c = 0;
-  for (; c + 4 * V::kLanes <= n; c += 4 * V::kLanes) ReduceColumns<V, kOp, 4>(x + c, rows, n, y + c);
-  for (; c + V::kLanes <= n; c += V::kLanes) ReduceColumns<V, kOp, 1>(x + c, rows, n, y + c);
+  for (; c + 4 * V::kLanes <= n; c += 4 * V::kLanes) ReduceColumns<V, kOp, 4>(x + c, pitch, rows, y + c);
+  for (; c + V::kLanes <= n; c += V::kLanes) ReduceColumns<V, kOp, 1>(x + c, pitch, rows, y + c);
   if (c == n) return;
   typename V::Type rest = V::LoadPart(x + c, n - c);
-  for (size_t r = 1; r < rows; ++r) rest = Combine<V, kOp>(rest, V::LoadPart(x + r * n + c, n - c));
+  for (size_t r = 1; r < rows; ++r) rest = Combine<V, kOp>(rest, V::LoadPart(x + r * pitch + c, n - c));
   V::StorePart(y + c, n - c, rest);
 }
 
 template <class V>
-void EagerReduceRows(EagerReduction op, const float* x, size_t rows, size_t n, float* y) {
-  static void (*const kRows[])(const float*, size_t, size_t, float*) = {
-      ReduceRows<V, EagerReduction::kSum>, ReduceRows<V, EagerReduction::kProd>, ReduceRows<V, EagerReduction::kMax>,
-      ReduceRows<V, EagerReduction::kMin>};
-  kRows[static_cast<size_t>(op)](x, rows, n, y);
+void EagerReduceRows(EagerReduction op, const float* x, size_t pitch, size_t rows, size_t n, float* y) {
+  static void (*const kRows[])(const float*, size_t, size_t, size_t, float*) = {
+      ReduceRows<V, EagerReduction::kSum>, ReduceRows<V, EagerReduction::kMax>, ReduceRows<V, EagerReduction::kMin>};
+  kRows[static_cast<size_t>(op)](x, pitch, rows, n, y);
 }
 
 template <class V>

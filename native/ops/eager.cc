@@ -9,6 +9,15 @@ Status EagerUnaryCall(const EagerCall& call);
 Status EagerBinaryCall(const EagerCall& call);
 Status EagerCompareCall(const EagerCall& call);
 Status EagerPowCall(const EagerCall& call);
+Status EagerFunctionCall(const EagerCall& call);
+Status EagerCastCall(const EagerCall& call);
+Status EagerLogicalCall(const EagerCall& call);
+Status EagerSelectCall(const EagerCall& call);
+Status EagerReduceCall(const EagerCall& call);
+Status EagerArgCall(const EagerCall& call);
+Status EagerSoftmaxCall(const EagerCall& call);
+Status EagerNormalizeCall(const EagerCall& call);
+Status EagerCopyCall(const EagerCall& call);
 Status EagerMatMulCall(const EagerCall& call);
 Status EagerConvCall(const EagerCall& call);
 Status EagerConvInputGradientCall(const EagerCall& call);
@@ -26,6 +35,15 @@ const EagerKind kEagerKinds[] = {
     {"binary", EagerBinaryCall},
     {"compare", EagerCompareCall},
     {"pow", EagerPowCall},
+    {"function", EagerFunctionCall},
+    {"cast", EagerCastCall},
+    {"logical", EagerLogicalCall},
+    {"select", EagerSelectCall},
+    {"reduce", EagerReduceCall},
+    {"arg", EagerArgCall},
+    {"softmax", EagerSoftmaxCall},
+    {"normalize", EagerNormalizeCall},
+    {"copy", EagerCopyCall},
     {"matmul", EagerMatMulCall},
     {"conv", EagerConvCall},
     {"convInputGradient", EagerConvInputGradientCall},
@@ -36,8 +54,6 @@ const EagerKind kEagerKinds[] = {
     {"pool", EagerPoolCall},
     {"poolGradient", EagerPoolGradientCall},
 };
-
-constexpr size_t kMaxElements = size_t{1} << 40;
 
 size_t SizeBytes(const EagerOperand& operand) { return operand.count * (operand.type == EagerType::kUint8 ? 1 : 4); }
 
@@ -70,11 +86,24 @@ EagerShape EagerFields::Shape() {
   size_t size = 1;
   for (size_t i = 0; i < shape.rank; ++i) {
     shape.dims[i] = Size();
-    if (shape.dims[i] > 0 && size > kMaxElements / shape.dims[i]) Fail(StatusCode::kShape, "expected fewer elements");
-    size *= ok() ? shape.dims[i] : 1;
+    size = Product({size, shape.dims[i]});
   }
   if (!ok()) shape.rank = 0;
   return shape;
+}
+
+size_t EagerFields::Product(std::initializer_list<size_t> sizes) {
+  size_t product = 1;
+  for (const size_t size : sizes) {
+    if (size > 0 && product > kMaxEagerElements / size) Fail(StatusCode::kShape, "expected fewer elements");
+    product *= ok() ? size : 0;
+  }
+  return product;
+}
+
+EagerOperand EagerFields::InAny() {
+  if (ok() && next_operand_ >= call_.operand_count) Fail(StatusCode::kShape, "expected more operands");
+  return ok() ? call_.operands[next_operand_++] : EagerOperand{};
 }
 
 void* EagerFields::Operand(EagerType type, size_t count) {

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 
 #include "core/aligned_buffer.h"
 #include "core/status.h"
@@ -50,6 +51,7 @@ const EagerKind* EagerKinds(size_t* count);
 
 // Dimensions of a tensor, from the outermost in; the product is below 2^40 and each of them at most 2^31 - 1.
 constexpr size_t kMaxEagerRank = 8;
+constexpr size_t kMaxEagerElements = size_t{1} << 40;
 struct EagerShape {
   size_t rank = 0;
   size_t dims[kMaxEagerRank];
@@ -76,6 +78,8 @@ class EagerFields {
   bool Flag() { return Integer(0, 1) != 0; }
   // The rank, then that many dimensions of 0 or more.
   EagerShape Shape();
+  // Of sizes that were read; 0 after a failure.
+  size_t Product(std::initializer_list<size_t> sizes);
 
   // Operands of exactly `count` elements. Null after a failure, and perhaps where count is 0.
   const float* In(size_t count) { return static_cast<const float*>(Operand(EagerType::kFloat32, count)); }
@@ -86,6 +90,11 @@ class EagerFields {
   }
   int32_t* OutInt32(size_t count) { return static_cast<int32_t*>(Output(EagerType::kInt32, count, InPlace::kNo)); }
   uint8_t* OutBool(size_t count) { return static_cast<uint8_t*>(Output(EagerType::kUint8, count, InPlace::kNo)); }
+
+  // Of any type, as long as its shape says.
+  EagerOperand InAny();
+  // An output of that type.
+  void* OutAny(EagerType type, size_t count) { return Output(type, count, InPlace::kNo); }
 
   // For checks of the kind's own; `message` is a literal.
   void Fail(StatusCode code, const char* message) {

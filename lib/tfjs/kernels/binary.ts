@@ -44,6 +44,11 @@ function binaryCall(backend: OctensorBackend, kind: number, numbers: number[], a
   return y;
 }
 
+/** y = a + b, of the same length; y may be a or b. */
+export function addArrays(a: Float32Array, b: Float32Array, y: Float32Array): void {
+  eager(binaryKind, [operators.indexOf('add'), 1, a.length, 1, b.length], a, b, y);
+}
+
 function binary(name: string, op: (typeof operators)[number]): KernelConfig {
   const code = operators.indexOf(op);
   return nativeKernel<Present<BinaryInputs>>(name, ({ inputs: { a, b }, backend }) =>

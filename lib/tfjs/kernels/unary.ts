@@ -5,13 +5,17 @@ import {
   Ceil,
   ClipByValue,
   type ClipByValueAttrs,
+  Cos,
   Elu,
   Erf,
   Exp,
+  Expm1,
   Floor,
   type KernelConfig,
   LeakyRelu,
   type LeakyReluAttrs,
+  Log,
+  Log1p,
   Neg,
   Reciprocal,
   Relu,
@@ -21,6 +25,8 @@ import {
   Selu,
   Sigmoid,
   Sign,
+  Sin,
+  Softplus,
   Sqrt,
   Square,
   Step,
@@ -71,6 +77,22 @@ function unary<Attrs>(name: string, op: (typeof functions)[number], parameters?:
   });
 }
 
+const functionKind = eagerKind('function');
+
+/** As the kind `function` has them. */
+const scalarFunctions = ['log', 'log1p', 'expm1', 'softplus', 'sin', 'cos'] as const;
+
+function scalar(name: string, op: (typeof scalarFunctions)[number]): KernelConfig {
+  const code = scalarFunctions.indexOf(op);
+  return nativeKernel<{ x: TensorInfo }>(name, ({ inputs: { x }, backend }) => {
+    if (!areFloats(x)) return undefined;
+    const values = backend.floats(x);
+    const [y, result] = backend.makeFloats(x.shape);
+    eager(functionKind, [code, values.length], values, result);
+    return y;
+  });
+}
+
 export const unaryKernels: readonly KernelConfig[] = [
   unary(Abs, 'abs'),
   unary(Neg, 'neg'),
@@ -93,4 +115,10 @@ export const unaryKernels: readonly KernelConfig[] = [
   unary(Sigmoid, 'sigmoid'),
   unary(Tanh, 'tanh'),
   unary(Erf, 'erf'),
+  scalar(Log, 'log'),
+  scalar(Log1p, 'log1p'),
+  scalar(Expm1, 'expm1'),
+  scalar(Softplus, 'softplus'),
+  scalar(Sin, 'sin'),
+  scalar(Cos, 'cos'),
 ];
