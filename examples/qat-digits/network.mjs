@@ -1,4 +1,4 @@
-/** A MobileNetV2 for pictures of 28 x 28 (Sandler 2018): inverted residuals with linear bottlenecks, 21,000 weights. */
+/** A MobileNetV2 for pictures of 28 x 28 (Sandler 2018): inverted residuals with linear bottlenecks, 13,618 weights. */
 import * as tf from '@tensorflow/tfjs-layers';
 
 /** Expansion, output channels, stride of each block. */
