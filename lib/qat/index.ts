@@ -1,8 +1,9 @@
 /** Training for 8 bits and fewer, on TensorFlow.js: `octensor/qat`. */
-export { toLayersModel } from './from-graph.js';
+
 export type { BitChoices, EdgeChoice, PrepareConfig } from './config.js';
 export { calibrate, productsOf, setBatchNormPhase, stepOf } from './control.js';
 export { convert } from './convert.js';
+export { toLayersModel } from './from-graph.js';
 export { FakeQuantize, type FakeQuantizeConfig } from './layers/fake-quantize.js';
 export { type FoldingPhase, foldingPhases } from './layers/folding.js';
 export { type FoldingSchedule, QuantizedProduct, type QuantizedProductConfig } from './layers/quantized-product.js';
