@@ -49,6 +49,7 @@ void MakeSequenceLstmStep(StepFields* fields, std::unique_ptr<Step>* step);
 void MakeDetectionStep(StepFields* fields, std::unique_ptr<Step>* step);
 void MakeRecurrentStep(StepFields* fields, std::unique_ptr<Step>* step);
 void MakeMappedCopyStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeByteMatMulStep(StepFields* fields, std::unique_ptr<Step>* step);
 
 namespace {
 
@@ -97,6 +98,7 @@ const StepKind kStepKinds[] = {
     {"detection", MakeDetectionStep},
     {"recurrent", MakeRecurrentStep},
     {"mapped-copy", MakeMappedCopyStep},
+    {"byte-matmul", MakeByteMatMulStep},
 };
 
 }  // namespace
