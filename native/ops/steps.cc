@@ -50,6 +50,8 @@ void MakeDetectionStep(StepFields* fields, std::unique_ptr<Step>* step);
 void MakeRecurrentStep(StepFields* fields, std::unique_ptr<Step>* step);
 void MakeMappedCopyStep(StepFields* fields, std::unique_ptr<Step>* step);
 void MakeByteMatMulStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeDynamicConvStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeDynamicQuantizeStep(StepFields* fields, std::unique_ptr<Step>* step);
 
 namespace {
 
@@ -99,6 +101,8 @@ const StepKind kStepKinds[] = {
     {"recurrent", MakeRecurrentStep},
     {"mapped-copy", MakeMappedCopyStep},
     {"byte-matmul", MakeByteMatMulStep},
+    {"dynamic-conv", MakeDynamicConvStep},
+    {"dynamic-quantize", MakeDynamicQuantizeStep},
 };
 
 }  // namespace
