@@ -27,6 +27,7 @@ import { dequantizeLinear } from './dequantize-linear.js';
 import { detectionPostProcess } from './detection-post-process.js';
 import { div } from './div.js';
 import { dropout } from './dropout.js';
+import { dynamicConv } from './dynamic-conv.js';
 import { dynamicMatMul } from './dynamic-mat-mul.js';
 import { dynamicQuantizeLinear } from './dynamic-quantize-linear.js';
 import { einsum } from './einsum.js';
@@ -184,6 +185,7 @@ const list: readonly Op[] = [
   detectionPostProcess,
   div,
   dropout,
+  dynamicConv,
   dynamicMatMul,
   dynamicQuantizeLinear,
   einsum,

@@ -10,6 +10,7 @@ import { foldRequantize } from './fold-requantize.js';
 import { fuseActivation } from './fuse-activation.js';
 import { fuseAttention } from './fuse-attention.js';
 import { fuseDynamic } from './fuse-dynamic.js';
+import { fuseDynamicConv } from './fuse-dynamic-conv.js';
 import { fuseGelu } from './fuse-gelu.js';
 import { fuseHardSwish } from './fuse-hard-swish.js';
 import { fusePad } from './fuse-pad.js';
@@ -32,6 +33,7 @@ export const passes: readonly Pass[] = [
   fuseGelu,
   fuseHardSwish,
   fuseDynamic,
+  fuseDynamicConv,
   fuseActivation,
   eliminateDeadNodes,
 ];

@@ -50,6 +50,9 @@ void MakeDetectionStep(StepFields* fields, std::unique_ptr<Step>* step);
 void MakeRecurrentStep(StepFields* fields, std::unique_ptr<Step>* step);
 void MakeMappedCopyStep(StepFields* fields, std::unique_ptr<Step>* step);
 void MakeFloatStatisticsStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeByteMatMulStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeDynamicConvStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeDynamicQuantizeStep(StepFields* fields, std::unique_ptr<Step>* step);
 
 namespace {
 
@@ -99,6 +102,9 @@ const StepKind kStepKinds[] = {
     {"recurrent", MakeRecurrentStep},
     {"mapped-copy", MakeMappedCopyStep},
     {"float-statistics", MakeFloatStatisticsStep},
+    {"byte-matmul", MakeByteMatMulStep},
+    {"dynamic-conv", MakeDynamicConvStep},
+    {"dynamic-quantize", MakeDynamicQuantizeStep},
 };
 
 }  // namespace

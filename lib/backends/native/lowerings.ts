@@ -1,6 +1,7 @@
 /** How each operator becomes native steps. An operator may have several lowerings, one for each family of types. */
 import { arithmeticLowerings } from './arithmetic.js';
 import { binaryLowerings } from './binary.js';
+import { byteProductLowerings } from './byte-products.js';
 import { convolutionLowerings } from './convolution.js';
 import { depthwiseLowerings } from './depthwise.js';
 import { detectionLowerings } from './detection.js';
@@ -44,6 +45,7 @@ const families: readonly Lowerings[] = [
   indexedLowerings,
   realFunctionLowerings,
   recurrentLowerings,
+  byteProductLowerings,
   stateLowerings,
   detectionLowerings,
 ];
