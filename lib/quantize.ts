@@ -12,9 +12,10 @@ import { agreementOf } from './quantize/agreement.js';
 import { Calibration } from './quantize/calibration.js';
 import { constantQuantizer, type Roundings } from './quantize/constants.js';
 import { quantizeDynamically } from './quantize/dynamic.js';
+import { chooseFloat, type MixedInput } from './quantize/mixed-precision.js';
 import { type CheckedOptions, checkQuantizeOptions, type QuantizeOptions } from './quantize/options.js';
 import { inputDimsOf, prepareForAny, prepareGraph } from './quantize/prepare.js';
-import { adaptRoundings, equalizeWithin, smooth, withCorrectedBiases } from './quantize/refine.js';
+import { adaptRoundings, balance, equalizeWithin, smooth, withCorrectedBiases } from './quantize/refine.js';
 import { reopen } from './quantize/reopen.js';
 import { withStatistics } from './quantize/statistics.js';
 import { quantizeWeightsOnly } from './quantize/weights-only.js';
@@ -62,11 +63,13 @@ async function quantizeStatic(graph: Graph, options: CheckedOptions): Promise<Qu
   const placement = placeQuantizers(prepared, options.exclude);
   const ranges = await observe(calibration, prepared, placement, options.resolved);
   let better = prepared;
-  if (options.equalize) better = await equalizeWithin(better, calibration);
+  if (options.equalize === true) better = await equalizeWithin(better, calibration);
+  if (options.equalize === 'activations') better = await balance(better, calibration, options.resolved);
   if (options.smooth !== undefined) better = await smooth(better, calibration, options.smooth);
   // Values of another graph have other ranges
   const observed = better === prepared ? { placement, ranges } : await observeAgain(calibration, better, options);
-  const quantized = await finish(better, observed, calibration, options);
+  const assembler = await Assembler.create(better, observed, calibration, options);
+  const quantized = await assembler.assemble(new Set(await assembler.preciseNodes()));
   await warnOfChance(prepared, quantized.graph, calibration, options);
   return { ...quantized, graph: reopen(quantized.graph, graph, dims) };
 }
@@ -91,24 +94,74 @@ interface Observed {
   readonly ranges: ReadonlyMap<string, Range>;
 }
 
-async function finish(graph: Graph, observed: Observed, calibration: Calibration, options: CheckedOptions): Promise<Quantized> {
-  const { resolved: scheme } = options;
-  const { placement, ranges } = observed;
-  const parameters = activationParameters(placement, ranges, scheme);
-  const nearest = constantQuantizer(graph, scheme);
-  const roundings = options.adaround
-    ? await adaptRoundings(graph, placement.targets, calibration, nearest, options)
-    : randomRoundings(placement, options);
-  const constants = constantQuantizer(graph, scheme, roundings);
-  let spelled = insertQuantizers(graph, placement, parameters, constants);
-  if (options.biasCorrection) {
-    const corrected = await withCorrectedBiases(graph, spelled, placement.targets, calibration, constants, options);
-    // Nodes are others, names are the same
-    const again = placeQuantizers(corrected, options.exclude);
-    spelled = insertQuantizers(corrected, again, parameters, constantQuantizer(corrected, scheme, roundings));
+/** What is left to do once ranges are known, for one choice of nodes that stay float after another. */
+class Assembler {
+  readonly #graph: Graph;
+  readonly #observed: Observed;
+  readonly #calibration: Calibration;
+  readonly #options: CheckedOptions;
+  readonly #roundings: Roundings;
+
+  private constructor(
+    graph: Graph,
+    observed: Observed,
+    calibration: Calibration,
+    options: CheckedOptions,
+    roundings: Roundings,
+  ) {
+    this.#graph = graph;
+    this.#observed = observed;
+    this.#calibration = calibration;
+    this.#options = options;
+    this.#roundings = roundings;
   }
-  const { graph: fused, log } = fuseQdq(spelled);
-  return { graph: describeOrigin(fused, options), ranges: new Map(ranges), log: merged(log, placement.left) };
+
+  static async create(graph: Graph, observed: Observed, calibration: Calibration, options: CheckedOptions): Promise<Assembler> {
+    const { placement } = observed;
+    const nearest = constantQuantizer(graph, options.resolved);
+    const roundings = options.adaround
+      ? await adaptRoundings(graph, placement.targets, calibration, nearest, options)
+      : randomRoundings(placement, options);
+    return new Assembler(graph, observed, calibration, options, roundings);
+  }
+
+  /** Nodes that have to stay float for the precision that was asked for. */
+  async preciseNodes(): Promise<readonly string[]> {
+    const { mixedPrecision, resolved } = this.#options;
+    if (mixedPrecision === undefined) return [];
+    const { placement, ranges } = this.#observed;
+    const input: MixedInput = {
+      graph: this.#graph,
+      placement,
+      parameters: activationParameters(placement, ranges, resolved),
+      constants: constantQuantizer(this.#graph, resolved, this.#roundings),
+      batches: this.#calibration.kept,
+      assemble: async (float) => (await this.assemble(float)).graph,
+    };
+    return chooseFloat(input, mixedPrecision.targetSqnrDb, this.#options);
+  }
+
+  async assemble(precise: ReadonlySet<string>): Promise<Quantized> {
+    const [graph, options] = [this.#graph, this.#options];
+    const { resolved: scheme, exclude } = options;
+    const { ranges } = this.#observed;
+    const placement = placeQuantizers(graph, exclude, precise);
+    const parameters = activationParameters(placement, ranges, scheme);
+    const constants = constantQuantizer(graph, scheme, this.#roundings);
+    let spelled = insertQuantizers(graph, placement, parameters, constants);
+    if (options.biasCorrection) {
+      const corrected = await withCorrectedBiases(graph, spelled, placement.targets, this.#calibration, constants, options);
+      // Nodes are others, names are the same
+      const again = placeQuantizers(corrected, exclude, precise);
+      spelled = insertQuantizers(corrected, again, parameters, constantQuantizer(corrected, scheme, this.#roundings));
+    }
+    const { graph: fused, log } = fuseQdq(spelled);
+    return {
+      graph: describeOrigin(fused, options, [...precise]),
+      ranges: new Map(ranges),
+      log: merged(log, placement.left),
+    };
+  }
 }
 
 /** Ranges of another form of the graph, over the batches that were kept. */
@@ -178,9 +231,9 @@ function merged(log: readonly QdqEntry[], left: readonly QdqEntry[]): readonly Q
 }
 
 /** Where every scale came from goes with the file; constants that nothing reads any more do not. */
-function describeOrigin(quantized: Graph, { resolved, seed }: CheckedOptions): Graph {
+function describeOrigin(quantized: Graph, { resolved, seed }: CheckedOptions, precise: readonly string[] = []): Graph {
   const { graph } = eliminateDeadNodes.run(quantized);
   const { activations, weights } = resolved;
-  const origin = { activations, weights, seed };
+  const origin = { activations, weights, seed, ...(precise.length > 0 && { precise }) };
   return { ...graph, metadata: { ...graph.metadata, 'octensor.quantization': JSON.stringify(origin) } };
 }

@@ -28,8 +28,11 @@ export class Calibration {
     const data = options.calibration!;
     this.#source = Symbol.asyncIterator in data ? data[Symbol.asyncIterator]() : data[Symbol.iterator]();
     this.#options = options;
-    const { adaround, biasCorrection, equalize, smooth, onWarning } = options;
-    this.#keeps = [adaround, biasCorrection, equalize].includes(true) || smooth !== undefined || onWarning !== undefined;
+    const { adaround, biasCorrection, equalize, mixedPrecision, smooth, onWarning } = options;
+    this.#keeps =
+      [adaround, biasCorrection].includes(true) ||
+      Boolean(equalize) ||
+      [smooth, mixedPrecision, onWarning].some((each) => each !== undefined);
   }
 
   /** Takes the first batch, whose shapes the model is prepared for. ERR_OPTION where there is none. */
