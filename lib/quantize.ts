@@ -57,6 +57,14 @@ function quantizeConstants(graph: Graph, options: CheckedOptions): Quantized {
 
 async function quantizeStatic(graph: Graph, options: CheckedOptions): Promise<Quantized> {
   const calibration = await Calibration.open(options);
+  try {
+    return await quantizeWith(calibration, graph, options);
+  } finally {
+    await calibration.close();
+  }
+}
+
+async function quantizeWith(calibration: Calibration, graph: Graph, options: CheckedOptions): Promise<Quantized> {
   const dims = inputDimsOf(graph, calibration.first);
   const prepared = prepareGraph(graph, dims);
   const placement = placeQuantizers(prepared, options.exclude);
@@ -68,6 +76,7 @@ async function quantizeStatic(graph: Graph, options: CheckedOptions): Promise<Qu
   const observed = better === prepared ? { placement, ranges } : await observeAgain(calibration, better, options);
   const quantized = await finish(better, observed, calibration, options);
   await warnOfChance(prepared, quantized.graph, calibration, options);
+  throwIfAborted(options.signal, 'quantize');
   return { ...quantized, graph: reopen(quantized.graph, graph, dims) };
 }
 
