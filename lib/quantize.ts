@@ -58,6 +58,14 @@ function quantizeConstants(graph: Graph, options: CheckedOptions): Quantized {
 
 async function quantizeStatic(graph: Graph, options: CheckedOptions): Promise<Quantized> {
   const calibration = await Calibration.open(options);
+  try {
+    return await quantizeWith(calibration, graph, options);
+  } finally {
+    await calibration.close();
+  }
+}
+
+async function quantizeWith(calibration: Calibration, graph: Graph, options: CheckedOptions): Promise<Quantized> {
   const dims = inputDimsOf(graph, calibration.first);
   const prepared = prepareGraph(graph, dims);
   const placement = placeQuantizers(prepared, options.exclude);
@@ -71,6 +79,7 @@ async function quantizeStatic(graph: Graph, options: CheckedOptions): Promise<Qu
   const assembler = await Assembler.create(better, observed, calibration, options);
   const quantized = await assembler.assemble(new Set(await assembler.preciseNodes()));
   await warnOfChance(prepared, quantized.graph, calibration, options);
+  throwIfAborted(options.signal, 'quantize');
   return { ...quantized, graph: reopen(quantized.graph, graph, dims) };
 }
 

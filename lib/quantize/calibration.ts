@@ -23,6 +23,7 @@ export class Calibration {
   readonly #kept: Batch[] = [];
   #keptBytes = 0;
   #first: Batch | undefined;
+  #isOver = false;
 
   private constructor(options: CheckedOptions) {
     const data = options.calibration!;
@@ -38,10 +39,23 @@ export class Calibration {
   /** Takes the first batch, whose shapes the model is prepared for. ERR_OPTION where there is none. */
   static async open(options: CheckedOptions): Promise<Calibration> {
     const calibration = new Calibration(options);
-    const { done, value } = await calibration.#source.next();
-    if (done) throw new OctensorError('ERR_OPTION', 'calibration: expected at least one batch, got none');
-    calibration.#first = checkedBatch(value);
-    return calibration;
+    try {
+      calibration.#first = await calibration.#next();
+      if (calibration.#first !== undefined) return calibration;
+    } catch (error) {
+      await calibration.close();
+      throw error;
+    }
+    throw new OctensorError('ERR_OPTION', 'calibration: expected at least one batch, got none');
+  }
+
+  /** Tells the source that no more is taken, as leaving a loop over it would. After an abort it may still be busy: that is not waited for. */
+  async close(): Promise<void> {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    const closing = Promise.resolve(this.#source.return?.());
+    if (this.#options.signal?.aborted) closing.catch(() => {});
+    else await closing;
   }
 
   get first(): Batch {
@@ -88,9 +102,12 @@ export class Calibration {
   }
 
   async #next(): Promise<Batch | undefined> {
-    throwIfAborted(this.#options.signal, 'quantize');
-    const { done, value } = await this.#source.next();
-    return done ? undefined : checkedBatch(value);
+    const { signal } = this.#options;
+    throwIfAborted(signal, 'quantize');
+    const { done, value } = await unlessAborted(Promise.resolve(this.#source.next()), signal);
+    if (!done) return checkedBatch(value);
+    this.#isOver = true;
+    return undefined;
   }
 
   #keep(batch: Batch): void {
@@ -99,6 +116,25 @@ export class Calibration {
     if (this.#kept.length === maxKept || (this.#kept.length > 0 && this.#keptBytes + bytes > maxKeptBytes)) return;
     this.#kept.push(Object.fromEntries(Object.entries(batch).map(([name, tensor]) => [name, copyTensor(tensor)])));
     this.#keptBytes += bytes;
+  }
+}
+
+/** What is promised, or ERR_ABORTED as soon as the signal says so: a source may take its time, or never have another batch. */
+async function unlessAborted<T>(promised: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promised;
+  let onAbort = (): void => {};
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => {
+      const message = 'quantize: aborted while it waited for calibration data';
+      reject(new OctensorError('ERR_ABORTED', message, { cause: signal.reason }));
+    };
+    signal.addEventListener('abort', onAbort);
+  });
+  try {
+    return await Promise.race([promised, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+    promised.catch(() => {}); // nobody waits for it after an abort
   }
 }
 
