@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
 
 #include "ops/eager_memory.h"
@@ -26,6 +27,8 @@ Problem ReadProblem(EagerFields* fields) {
   p.w = ReadEagerWindow(fields);
   p.is_average = fields->Flag();
   if (p.w.dilation_y != 1 || p.w.dilation_x != 1) fields->Fail(StatusCode::kShape, "expected windows without gaps");
+  // Taps are counted in 32 bits.
+  if (p.w.kernel_height * p.w.kernel_width >= UINT32_MAX) fields->Fail(StatusCode::kShape, "expected smaller windows");
   return p;
 }
 
@@ -73,25 +76,30 @@ void PoolRow(const FloatKernels& kernels, const Problem& p, const float* image, 
   }
 }
 
-// `count` channels of one window: dy goes to the first of the largest pixels, to none where all are NaN or -Infinity.
+// `count` channels of one window: dy goes to the first of the largest pixels, to none where all are NaN or -Infinity. Without
+// branches, so that channels are lanes.
 void SpreadMaximum(const FloatWindow& w, Span rows, Span columns, const float* x, const float* dy, size_t count, float* dx) {
   float largest[kBlock];
-  size_t place[kBlock];
-  constexpr size_t kNowhere = SIZE_MAX;
-  std::fill_n(largest, count, -INFINITY);
-  std::fill_n(place, count, kNowhere);
+  uint32_t tap_of[kBlock];
+  std::fill_n(largest, kBlock, -INFINITY);
+  std::fill_n(tap_of, kBlock, UINT32_MAX);
+  uint32_t tap = 0;
   for (size_t i = rows.first; i < rows.end; ++i) {
-    for (size_t j = columns.first; j < columns.end; ++j) {
-      const size_t at = (i * w.width + j) * w.depth;
+    for (size_t j = columns.first; j < columns.end; ++j, ++tap) {
+      const float* from = x + (i * w.width + j) * w.depth;
       for (size_t c = 0; c < count; ++c) {
-        const bool is_larger = x[at + c] > largest[c];
-        largest[c] = is_larger ? x[at + c] : largest[c];
-        place[c] = is_larger ? at : place[c];
+        const bool is_larger = from[c] > largest[c];
+        largest[c] = is_larger ? from[c] : largest[c];
+        tap_of[c] = is_larger ? tap : tap_of[c];
       }
     }
   }
-  for (size_t c = 0; c < count; ++c) {
-    if (place[c] != kNowhere) dx[place[c] + c] += dy[c];
+  tap = 0;
+  for (size_t i = rows.first; i < rows.end; ++i) {
+    for (size_t j = columns.first; j < columns.end; ++j, ++tap) {
+      float* to = dx + (i * w.width + j) * w.depth;
+      for (size_t c = 0; c < count; ++c) to[c] += tap_of[c] == tap ? dy[c] : 0.0f;
+    }
   }
 }
 
