@@ -175,8 +175,8 @@ Status EagerConvFilterGradientCall(const EagerCall& call) {
     const size_t image = i / w.out_height, row = i % w.out_height;
     segments[i] = static_cast<ptrdiff_t>(image * view.image_step + row * w.stride_y * view.row_step);
   }
-  FloatOuter({call.kernels, view.x, m / runs.size(), &runs, pixels, w.out_width, &segments, w.stride_x * w.depth, dy,
-              p.channels, filter, memory.At(partials), call.threads});
+  FloatOuter({call.kernels, view.x, m / runs.size(), &runs, pixels, kOuterSlice, w.out_width, &segments,
+              w.stride_x * w.depth, dy, p.channels, filter, memory.At(partials), call.threads});
   return {};
 }
 

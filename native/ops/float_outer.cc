@@ -16,6 +16,8 @@ constexpr size_t kMinGroup = 512, kMaxGroups = 8;
 constexpr size_t kManyRows = 512;
 // Panels of C's columns that are computed together: a slice of them stays in the level-2 cache.
 constexpr size_t kPartPanels = 8;
+// Of B: matrices with long rows are cut into shorter slices.
+constexpr size_t kSliceElements = size_t{1} << 16, kShortSlice = 32;
 
 size_t CeilDiv(size_t a, size_t b) { return (a + b - 1) / b; }
 
@@ -68,7 +70,7 @@ void FloatOuter(const FloatOuterArgs& args) {
   plan.args = &args;
   plan.m = args.run_offsets->size() * args.run;
   plan.segments = args.segment_offsets->size();
-  plan.slice_segments = CeilDiv(kOuterSlice, args.segment);
+  plan.slice_segments = CeilDiv(args.slice, args.segment);
   plan.slices = CeilDiv(plan.segments, plan.slice_segments);
   plan.groups = std::min(GroupCount(plan.m, args.k), plan.slices);
   plan.run_tiles = CeilDiv(args.run, args.kernels->mr);
@@ -93,10 +95,11 @@ void FloatOuter(const FloatOuterArgs& args) {
 
 void FloatOuterProduct(const FloatOuterMatrices& matrices) {
   const std::vector<ptrdiff_t> one_run = {0};
-  std::vector<ptrdiff_t> segments(CeilDiv(matrices.k, kOuterSlice));
-  for (size_t i = 0; i < segments.size(); ++i) segments[i] = static_cast<ptrdiff_t>(i * kOuterSlice * matrices.m);
-  FloatOuter({matrices.kernels, matrices.a, matrices.m, &one_run, matrices.k, kOuterSlice, &segments, matrices.m, matrices.b,
-              matrices.n, matrices.c, matrices.partials, matrices.threads});
+  const size_t slice = std::clamp(kSliceElements / matrices.n, kShortSlice, kOuterSlice);
+  std::vector<ptrdiff_t> segments(CeilDiv(matrices.k, slice));
+  for (size_t i = 0; i < segments.size(); ++i) segments[i] = static_cast<ptrdiff_t>(i * slice * matrices.m);
+  FloatOuter({matrices.kernels, matrices.a, matrices.m, &one_run, matrices.k, slice, slice, &segments, matrices.m,
+              matrices.b, matrices.n, matrices.c, matrices.partials, matrices.threads});
 }
 
 }  // namespace octensor
