@@ -17,7 +17,7 @@ const functions: Readonly<Record<string, readonly [(...x: tf.Tensor[]) => tf.Ten
     (a, b) => tf.maximum(tf.minimum(a, b), tf.mul(b, 0.3)),
     [
       [4, 3],
-      [4, 1],
+      [4, 3],
     ],
   ],
   'activations of several kinds': [
