@@ -7,6 +7,8 @@ namespace {
 
 constexpr size_t kMaxProduct = size_t{1} << 38;
 constexpr size_t kMaxReach = size_t{1} << 16;
+// What windows see may be so many elements more than so many times the image: what is copied is not much larger than what came.
+constexpr size_t kSpareElements = size_t{1} << 22, kMaxGrowth = 16;
 
 // With its gaps.
 size_t Reach(size_t kernel, size_t dilation) { return (kernel - 1) * dilation + 1; }
@@ -62,8 +64,10 @@ FloatWindow ReadEagerWindow(EagerFields* fields) {
     fields->Fail(StatusCode::kShape, "expected windows that all overlap the image");
   }
   if (!fields->ok()) return w;
-  EagerProduct(fields, {w.batches, w.height, w.width, w.depth});
-  EagerProduct(fields, {w.batches, w.reach_height(), w.reach_width(), w.depth});
+  const size_t image = EagerProduct(fields, {w.batches, w.height, w.width, w.depth});
+  if (EagerProduct(fields, {w.batches, w.reach_height(), w.reach_width(), w.depth}) > kSpareElements + kMaxGrowth * image) {
+    fields->Fail(StatusCode::kShape, "expected windows that do not reach far outside the image");
+  }
   EagerProduct(fields, {w.batches, w.out_height, w.out_width});
   EagerProduct(fields, {w.kernel_height, w.kernel_width, w.depth});
   return w;

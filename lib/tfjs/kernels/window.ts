@@ -3,8 +3,19 @@ import type { backend_util } from '@tensorflow/tfjs-core';
 
 type Conv2DInfo = backend_util.Conv2DInfo;
 
-/** With its gaps; native/ops/eager_window.cc has the same limit. */
+/** Of a window with its gaps; native/ops/eager_window.cc has the same limits. */
 const maxReach = 65536;
+
+/** What windows see may be so many elements more than so many times the image. */
+const spareElements = 2 ** 22;
+const maxGrowth = 16;
+
+function isModest(info: Conv2DInfo): boolean {
+  const rows = (info.outHeight - 1) * info.strideHeight + info.effectiveFilterHeight;
+  const columns = (info.outWidth - 1) * info.strideWidth + info.effectiveFilterWidth;
+  const images = info.batchSize * info.inChannels;
+  return images * rows * columns <= spareElements + maxGrowth * images * info.inHeight * info.inWidth;
+}
 
 function isOrdinary(size: number, out: number, reach: number, stride: number, before: number): boolean {
   return reach <= maxReach && before < reach && (out - 1) * stride < before + size;
@@ -28,5 +39,5 @@ export function windowNumbers(info: Conv2DInfo): number[] | undefined {
   if (info.dataFormat !== 'channelsLast' || !isWhole || !isPadded) return undefined;
   if (!isOrdinary(info.inHeight, info.outHeight, info.effectiveFilterHeight, info.strideHeight, padInfo.top)) return undefined;
   if (!isOrdinary(info.inWidth, info.outWidth, info.effectiveFilterWidth, info.strideWidth, padInfo.left)) return undefined;
-  return numbers;
+  return isModest(info) ? numbers : undefined;
 }

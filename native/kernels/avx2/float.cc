@@ -7,6 +7,7 @@
 #include "kernels/float_elementwise.h"
 #include "kernels/float_gemm.h"
 #include "kernels/float_outer.h"
+#include "kernels/float_pool.h"
 #include "kernels/float_rows.h"
 
 namespace octensor {
@@ -38,6 +39,9 @@ const FloatKernels kFloat_6x16_avx2 = {"octensor_f32_6x16__avx2",
                                        Outer,
                                        Depthwise<Avx2>,
                                        DepthwiseGradient<Avx2>,
+                                       PoolWindow<Avx2, false>,
+                                       PoolWindow<Avx2, true>,
+                                       MaxGradient<Avx2>,
                                        Unary<Avx2>,
                                        Binary<Avx2>,
                                        Range<Avx2>,

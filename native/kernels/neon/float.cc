@@ -7,6 +7,7 @@
 #include "kernels/float_elementwise.h"
 #include "kernels/float_gemm.h"
 #include "kernels/float_outer.h"
+#include "kernels/float_pool.h"
 #include "kernels/float_rows.h"
 
 namespace octensor {
@@ -39,6 +40,9 @@ const FloatKernels kFloat_8x8_neon = {"octensor_f32_8x8__neon",
                                       Outer,
                                       Depthwise<Neon>,
                                       DepthwiseGradient<Neon>,
+                                      PoolWindow<Neon, false>,
+                                      PoolWindow<Neon, true>,
+                                      MaxGradient<Neon>,
                                       Unary<Neon>,
                                       Binary<Neon>,
                                       Range<Neon>,

@@ -7,6 +7,7 @@
 #include "kernels/float_elementwise.h"
 #include "kernels/float_gemm.h"
 #include "kernels/float_outer.h"
+#include "kernels/float_pool.h"
 #include "kernels/float_rows.h"
 
 namespace octensor {
@@ -37,6 +38,9 @@ const FloatKernels kFloat_4x8_scalar = {"octensor_f32_4x8__scalar",
                                         Outer,
                                         Depthwise<Scalar>,
                                         DepthwiseGradient<Scalar>,
+                                        PoolWindow<Scalar, false>,
+                                        PoolWindow<Scalar, true>,
+                                        MaxGradient<Scalar>,
                                         Unary<Scalar>,
                                         Binary<Scalar>,
                                         Range<Scalar>,
