@@ -1,0 +1,98 @@
+/** A float graph of a prepared model with its quantization spelled out: what `insertQuantizers` does after training. */
+import { OctensorError } from '../errors.js';
+import type { Graph, Node, Value } from '../graph/graph.js';
+import { uniqueNames } from '../graph/unique-names.js';
+import { integerForms, movesElements } from '../ops/integer-forms.js';
+import type { QParams } from '../quant/qparams.js';
+import { type QuantizedWeights, quantizeBias } from '../quant/weights.js';
+import type { Tensor } from '../tensor.js';
+import type { ActivationGrid } from './activation-grid.js';
+import type { UniformGrid } from './quantizers/quantizer.js';
+import { integerTensor, weightCodes } from './weight-codes.js';
+
+/** What training has found. */
+export interface Learned {
+  /** By the name of the value that an Identity gives, where a quantizer stood. */
+  readonly activations: ReadonlyMap<string, ActivationGrid>;
+  /** By the name of a node: products whose weights are integers. */
+  readonly weights: ReadonlyMap<string, UniformGrid>;
+}
+
+/** The graph's values are declared, and so are those of the result. */
+export function spellOut(graph: Graph, { activations, weights }: Learned): Graph {
+  const nodes: Node[] = [];
+  const values = new Map<string, Value>(graph.values);
+  const constants = new Map(graph.constants);
+  const fresh = uniqueNames([...graph.values.keys(), ...graph.nodes.flatMap(({ name, outputs }) => [name, ...outputs])]);
+  /** Of a value on a grid, what its elements are integers of. */
+  const grids = new Map<string, QParams>();
+  const integers = new Map<string, { readonly real: string; readonly qparams: QParams }>();
+
+  for (const node of graph.nodes) {
+    const [output] = node.outputs;
+    const grid = activations.get(output!);
+    if (grid !== undefined) {
+      quantize(node.inputs[0]!, output!, grid.steps);
+      continue;
+    }
+    nodes.push(withIntegers(node));
+    const given = node.inputs.map((name) => grids.get(name));
+    const shared = given[0];
+    const keeps = movesElements(node) || node.op === 'Pad';
+    if (shared === undefined || !keeps || (node.op === 'Concat' && given.some((each) => each !== shared))) continue;
+    for (const name of node.outputs) grids.set(name, shared);
+  }
+  return { ...graph, nodes, values, constants };
+
+  /** `target` is `source`, quantized by each of `steps`. */
+  function quantize(source: string, target: string, steps: readonly QParams[]): void {
+    let real = source;
+    for (const [i, qparams] of steps.entries()) {
+      const isLast = i === steps.length - 1;
+      const next = isLast ? target : fresh(`${target}/clamped`);
+      const codes = fresh(`${target}/quantized`);
+      values.set(codes, { ...values.get(target)!, name: codes, type: qparams.dtype, qparams });
+      values.set(next, { ...values.get(target)!, name: next });
+      const quantizer = { op: 'Quantize', attributes: { to: qparams.dtype }, inputs: [real], outputs: [codes] };
+      nodes.push({ name: fresh(`${target}/Quantize`), ...quantizer });
+      nodes.push({ name: fresh(`${target}/Dequantize`), op: 'Dequantize', attributes: {}, inputs: [codes], outputs: [next] });
+      real = next;
+    }
+    grids.set(target, steps.at(-1)!);
+  }
+
+  /** The product with weights and bias of integers behind a Dequantize; any other node as it is. */
+  function withIntegers(node: Node): Node {
+    const grid = weights.get(node.name);
+    const form = integerForms[node.op];
+    if (grid === undefined || form?.weights === undefined) return node;
+    const inputs = [...node.inputs];
+    const name = inputs[form.weights.input]!;
+    const own = dequantized(name, (kernel) => weightCodes(kernel, grid, form.weights!.axis(node)));
+    inputs[form.weights.input] = own.real;
+    const x = grids.get(node.inputs[0]!);
+    const bias = form.bias === undefined ? undefined : inputs[form.bias];
+    if (x !== undefined && bias !== undefined && bias !== '') {
+      const key = `${bias} ${String(x.scale)}`;
+      inputs[form.bias!] = dequantized(bias, ({ data }) => quantizeBias(data as Float32Array, x, own.qparams), key).real;
+    }
+    return { ...node, inputs };
+  }
+
+  function dequantized(name: string, codesOf: (constant: Tensor) => QuantizedWeights, key = name) {
+    const known = integers.get(key);
+    if (known !== undefined) return known;
+    const constant = graph.constants.get(name);
+    if (constant === undefined) throw new OctensorError('ERR_MODEL_FORMAT', `${name}: expected a constant, got none`);
+    const codes = codesOf(constant);
+    const { dims } = constant;
+    const [stored, real] = [fresh(`${name}/quantized`), fresh(`${name}/dequantized`)];
+    constants.set(stored, integerTensor(codes, dims));
+    values.set(stored, { name: stored, type: codes.qparams.dtype, dims, qparams: codes.qparams });
+    values.set(real, { name: real, type: 'float32', dims });
+    nodes.push({ name: fresh(`${name}/Dequantize`), op: 'Dequantize', attributes: {}, inputs: [stored], outputs: [real] });
+    const result = { real, qparams: codes.qparams };
+    integers.set(key, result);
+    return result;
+  }
+}
