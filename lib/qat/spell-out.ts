@@ -28,21 +28,41 @@ export function spellOut(graph: Graph, { activations, weights }: Learned): Graph
   const grids = new Map<string, QParams>();
   const integers = new Map<string, { readonly real: string; readonly qparams: QParams }>();
 
+  const markers = new Map(
+    graph.nodes.flatMap(({ inputs, outputs }) => (activations.has(outputs[0]!) ? [[inputs[0]!, outputs[0]!]] : [])),
+  );
+
   for (const node of graph.nodes) {
     const [output] = node.outputs;
     const grid = activations.get(output!);
     if (grid !== undefined) {
-      quantize(node.inputs[0]!, output!, grid);
+      if (!grids.has(output!)) quantize(node.inputs[0]!, output!, grid);
+      continue;
+    }
+    const marked = markers.get(output!);
+    if (node.op === 'Concat' && marked !== undefined) {
+      concatenate(node, marked, activations.get(marked)!);
       continue;
     }
     nodes.push(withIntegers(node));
-    const given = node.inputs.map((name) => grids.get(name));
-    const shared = given[0];
+    const shared = grids.get(node.inputs[0]!);
     const keeps = movesElements(node) || node.op === 'Pad';
-    if (shared === undefined || !keeps || (node.op === 'Concat' && given.some((each) => each !== shared))) continue;
+    if (shared === undefined || !keeps || node.op === 'Concat') continue;
     for (const name of node.outputs) grids.set(name, shared);
   }
   return { ...graph, nodes, values, constants };
+
+  /** What is put together is quantized by the grid of the result, and then only moves. */
+  function concatenate(node: Node, target: string, grid: ActivationGrid): void {
+    const inputs = node.inputs.map((name, i) => {
+      const quantized = fresh(`${target}/${i}`);
+      values.set(quantized, { ...values.get(name)!, name: quantized });
+      quantize(name, quantized, grid);
+      return quantized;
+    });
+    nodes.push({ ...node, inputs, outputs: [target] });
+    grids.set(target, grid.qparams);
+  }
 
   /** `target` is `source` on the grid. */
   function quantize(source: string, target: string, { qparams, clip }: ActivationGrid): void {
