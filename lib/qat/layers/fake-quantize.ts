@@ -87,7 +87,9 @@ export class FakeQuantize extends layers.Layer {
   like(x: tf.Tensor, training: boolean): tf.Tensor {
     const { state, step } = this.#own!;
     const { delay = 0 } = this.#config;
-    return training && step.value <= delay && delay > 0 ? x : state.apply(x, false, step.value);
+    if (training && step.value <= delay && delay > 0) return x;
+    const grid = state.grid();
+    return state.apply(grid.kind === 'uniform' ? fractions(x, grid.qparams.scale as number) : x, false, step.value);
   }
 
   /** Whether its quantizer has seen data. */
@@ -123,6 +125,21 @@ export class FakeQuantize extends layers.Layer {
 }
 
 tf.serialization.registerClass(FakeQuantize as never);
+
+/** Of a step, to which averages of integers are exact: enough for windows of this many elements. */
+const parts = 4096;
+
+/**
+ * Averages of values on a grid are often halfway between two levels, where an error in the last bit decides. Integers are summed without
+ * one: so here it is taken out, with a gradient of 1.
+ */
+function fractions(x: tf.Tensor, scale: number): tf.Tensor {
+  const exact = tf.customGrad((input) => ({
+    value: tf.mul(tf.div(tf.round(tf.mul(tf.div(input as tf.Tensor, scale), parts)), parts), scale),
+    gradFunc: (dy: tf.Tensor) => dy,
+  }));
+  return exact(x);
+}
 
 /** The quantizer on whose grid all is that a layer reads, perhaps through layers that only move elements. */
 export function quantizerBefore(layer: layers.Layer): FakeQuantize | undefined {
