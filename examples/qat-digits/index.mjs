@@ -68,18 +68,18 @@ async function floatModel(seed) {
 
 /** One row of the table, for one seed. */
 async function measure(run, float, seed) {
-  const { isTrained = true, freezes = true, distills = false } = run;
+  const { isTrained = true, freezes = true, corrects = true, distills = false } = run;
   const steps = settings.epochs * Math.floor(digits.train.count / 64);
   // Whitepaper, section 3.2.2: moving averages when they are stable, fixed statistics for the rest
-  const batchNorm = freezes ? { moving: Math.floor(steps / 4), freeze: Math.floor(steps / 2) } : {};
-  const model = prepare(float, { ...run.config, batchNorm });
+  const schedule = freezes ? { moving: Math.floor(steps / 4), freeze: Math.floor(steps / 2) } : {};
+  const model = prepare(float, { ...run.config, batchNorm: { ...schedule, correction: corrects } });
   const seen = imagesAt(
     digits.train,
     Array.from({ length: 250 }, (_, i) => i),
   );
   calibrate(model, seen);
   seen.dispose();
-  let measured = { losses: [], curve: [], seconds: 0 };
+  let measured = { losses: [], noise: [], curve: [], seconds: 0 };
   if (isTrained) {
     const teacher = distills ? float : undefined;
     measured = await trained(model, { epochs: settings.epochs, rate: 1e-3, seed: seed + 100, teacher });
@@ -104,16 +104,17 @@ async function trained(model, options) {
     onEpoch: () => curve.push(accuracyOf(classify(model, digits.test), digits.test)),
   });
   progress('');
-  return { losses: thinned(losses), curve, seconds: (performance.now() - start) / 1000 };
+  return { ...thinned(losses), curve, seconds: (performance.now() - start) / 1000 };
 }
 
-/** Means of neighbours, at most 200 of them. */
+/** Means and deviations of neighbours, at most 100 of them. */
 function thinned(losses) {
-  const width = Math.ceil(losses.length / 200);
-  return Array.from({ length: Math.ceil(losses.length / width) }, (_, i) => {
-    const part = losses.slice(i * width, (i + 1) * width);
-    return Number((part.reduce((sum, loss) => sum + loss, 0) / part.length).toPrecision(5));
-  });
+  const width = Math.ceil(losses.length / 100);
+  const parts = Array.from({ length: Math.ceil(losses.length / width) }, (_, i) => losses.slice(i * width, (i + 1) * width));
+  const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
+  const deviation = (values) => Math.sqrt(mean(values.map((value) => (value - mean(values)) ** 2)));
+  const rounded = (value) => Number(value.toPrecision(5));
+  return { losses: parts.map(mean).map(rounded), noise: parts.map(deviation).map(rounded) };
 }
 
 function report() {

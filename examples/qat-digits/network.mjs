@@ -14,7 +14,7 @@ export function createNetwork(seed) {
   let layer = 0;
   const start = () => tf.initializers.heNormal({ seed: seed * 1000 + ++layer });
   const normalized = (x, name, isLinear = false) => {
-    const y = tf.layers.batchNormalization({ momentum: 0.95, epsilon: 1e-3, name: `${name}_bn` }).apply(x);
+    const y = tf.layers.batchNormalization({ momentum: 0.9, epsilon: 1e-3, name: `${name}_bn` }).apply(x);
     return isLinear ? y : tf.layers.reLU({ maxValue: 6, name: `${name}_relu` }).apply(y);
   };
   const conv = (x, name, filters, kernelSize, strides, isLinear) => {

@@ -69,6 +69,8 @@ for (const { group, schemes, columns, cells } of tables) {
     const byIndex = (length) => Array.from({ length }, (_, i) => i + 1);
     const inEpochs = (length) => Array.from({ length }, (_, i) => ((i + 0.5) * settings.epochs) / length);
     plot(plots, `${bits}: loss by epoch`, lines('losses'), inEpochs, true);
+    if (group === 'BatchNorm')
+      plot(plots, `${bits}: deviation of the loss among neighbouring steps`, lines('noise'), inEpochs, true);
     plot(plots, `${bits}: accuracy after each epoch`, lines('curve'), byIndex, false);
   }
 }

@@ -16,7 +16,8 @@ import { bitsText } from './runs.mjs';
  * @property {number} [agreement] digits of which both say the same, in percent
  * @property {number} [within] logits at most one step apart, in percent
  * @property {string} [note] why there is no converted model
- * @property {number[]} losses mean over so many steps that there are at most 200
+ * @property {number[]} losses means over so many steps that there are at most 100
+ * @property {number[]} noise deviations of the loss in the same steps
  * @property {number[]} curve accuracy after each epoch
  * @property {number} seconds
  */

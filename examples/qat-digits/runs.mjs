@@ -9,6 +9,7 @@
  * @property {object} [config] for `prepare`
  * @property {boolean} [isTrained] false for post-training quantization
  * @property {boolean} [freezes] whether BatchNorm freezes; true unless it is said
+ * @property {boolean} [corrects] whether weights are steady while BatchNorm has batch statistics; true unless it is said
  * @property {boolean} [distills] whether the float model teaches
  */
 
@@ -79,12 +80,17 @@ export const runs = [
   row('LSQ', all, schemes.LSQ),
   row('DSQ', all, schemes.DSQ),
 
-  ...sides('BatchNorm', [
-    ['freezing', { weights: 4, activations: 4 }, schemes['straight-through'], {}],
-    ['not freezing', { weights: 4, activations: 4 }, schemes['straight-through'], { freezes: false }],
-    ['freezing', { weights: 2, activations: 2 }, schemes.LSQ, {}],
-    ['not freezing', { weights: 2, activations: 2 }, schemes.LSQ, { freezes: false }],
-  ]),
+  ...sides(
+    'BatchNorm',
+    [
+      [{ weights: 4, activations: 4 }, schemes['straight-through']],
+      [{ weights: 2, activations: 2 }, schemes.LSQ],
+    ].flatMap(([bits, config]) => [
+      ['corrected, then frozen', bits, config, {}],
+      ['corrected, never frozen', bits, config, { freezes: false }],
+      ['not corrected, never frozen', bits, config, { freezes: false, corrects: false }],
+    ]),
+  ),
   ...sides(
     'granularity',
     [8, 4].flatMap((weights) => {
