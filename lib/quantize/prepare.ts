@@ -4,13 +4,23 @@ import type { Graph } from '../graph/graph.js';
 import { eliminateDeadNodes } from '../passes/eliminate-dead-nodes.js';
 import { foldBatchNorm } from '../passes/fold-batch-norm.js';
 import { foldConstants } from '../passes/fold-constants.js';
+import { globalPool } from '../passes/global-pool.js';
 import { moveTransposes } from '../passes/layout.js';
 import { runPasses } from '../passes/pass.js';
 import { removeIdentities } from '../passes/remove-identities.js';
+import { splitActivation } from '../passes/split-activation.js';
 import { resolveGraph } from '../plan/resolve.js';
 import { specializeGraph } from '../plan/specialize.js';
 
-const passes = [foldConstants, removeIdentities, moveTransposes, foldBatchNorm, eliminateDeadNodes];
+const passes = [
+  foldConstants,
+  removeIdentities,
+  splitActivation,
+  moveTransposes,
+  foldBatchNorm,
+  globalPool,
+  eliminateDeadNodes,
+];
 
 /** Throws ERR_QUANTIZATION for a model that is quantized already, naming what is, and what planning for these shapes throws. */
 export function prepareGraph(graph: Graph, inputDims: ReadonlyMap<string, readonly number[]>): Graph {
