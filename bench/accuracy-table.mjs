@@ -16,6 +16,7 @@ const mse = { activations: { method: 'mse' } };
 const percentile = { activations: { method: 'percentile' } };
 const corrected = { biasCorrection: true };
 const adapted = { adaround: true, ...corrected };
+const inFloat = { exclude: ['Mean', 'Softmax'] };
 const fourBits = { weights: { bits: 4 } };
 
 const classifiers = {
@@ -50,7 +51,12 @@ const classifiers = {
     model: 'onnx/derived/squeezenet_from_fp16_fp32.onnx',
     preprocess: caffe,
     ...{ set: imagenet, shown: range(500).filter((i) => i % 10 !== 0), data: imagenet, calibrated: range(50, 10) },
-    rows: [{}, percentile, { ...percentile, exclude: ['Mean'], ...adapted }],
+    rows: [
+      {},
+      percentile,
+      { ...percentile, ...inFloat, ...adapted },
+      { ...percentile, ...inFloat, equalize: 'activations', ...corrected, mixedPrecision: { targetSqnrDb: 29 } },
+    ],
   },
 };
 
