@@ -77,13 +77,14 @@ function mobileNet(alpha) {
 
 /**
  * Milliseconds of one call on each side, in turns.
- * @param {readonly { backend: string, threads?: number, run: () => Promise<void>, calls: number }[]} sides
+ * @param {readonly { backend: string, threads?: number, run: () => Promise<void>, calls: number, rounds?: number }[]} sides `rounds`: of a side that is slow
  * @param {number} rounds
  */
 async function race(sides, rounds) {
   const times = sides.map(() => /** @type {number[]} */ ([]));
   for (let round = -1; round < rounds; round++) {
-    for (const [i, { backend, threads = 1, run, calls }] of sides.entries()) {
+    for (const [i, { backend, threads = 1, run, calls, rounds: most = rounds }] of sides.entries()) {
+      if (round >= most) continue;
       await tf.setBackend(backend);
       setThreads(threads);
       if (round < 0) {
@@ -117,15 +118,15 @@ async function trainingStep(backend, batch) {
 
 async function trainingTable() {
   const rows = [];
-  for (const batch of [32]) {
+  for (const batch of [32, 64]) {
     const [octensor, cpu] = [await trainingStep('octensor', batch), await trainingStep('cpu', batch)];
     const [one = 0, two = 0, slow = 0] = await race(
       [
         { backend: 'octensor', threads: 1, run: octensor.run, calls: 7 },
         { backend: 'octensor', threads: 2, run: octensor.run, calls: 7 },
-        { backend: 'cpu', run: cpu.run, calls: 1 },
+        { backend: 'cpu', run: cpu.run, calls: 1, rounds: 2 },
       ],
-      2,
+      5,
     );
     const epoch = (two * 8000) / batch / 1000;
     rows.push([
@@ -237,9 +238,9 @@ async function profileTable() {
   printTable(`Kernels of a training step, batch ${batch}, 1 thread`, ['kernel', 'calls', 'ms'], rows);
 }
 
-if (process.argv.includes('--profile')) {
-  await profileTable();
-} else {
-  if (!process.argv.includes('--inference')) await trainingTable();
-  if (!process.argv.includes('--training')) await inferenceTable();
-}
+
+const o = await trainingStep('octensor', 32); const c = await trainingStep('cpu', 32);
+const measure = async (backend, run, n) => { await tf.setBackend(backend); const ts=[],cs=[]; for (let i=0;i<n;i++){const a=process.cpuUsage(),t=performance.now(); await run(); const d=process.cpuUsage(a); ts.push(performance.now()-t); cs.push((d.user+d.system)/1000);} return [median(ts), median(cs)]; };
+setThreads(1); await measure('octensor', o.run, 10); 
+console.log('octensor 1', await measure('octensor', o.run, 20)); setThreads(2); console.log('octensor 2', await measure('octensor', o.run, 20));
+console.log('cpu', await measure('cpu', c.run, 1)); setThreads(1); console.log('octensor 1', await measure('octensor', o.run, 20));
