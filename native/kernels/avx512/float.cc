@@ -9,6 +9,7 @@
 #include "kernels/float_outer.h"
 #include "kernels/float_pool.h"
 #include "kernels/float_rows.h"
+#include "kernels/float_statistics.h"
 
 namespace octensor {
 namespace {
@@ -50,6 +51,8 @@ const FloatKernels kFloat_14x32_avx512 = {"octensor_f32_14x32__avx512",
                                           Unary<Avx512>,
                                           Binary<Avx512>,
                                           Range<Avx512>,
+                                          Extent<Avx512>,
+                                          Bins<Avx512>,
                                           Sum<Avx512>,
                                           Squares<Avx512>,
                                           ExpSum<Avx512>,

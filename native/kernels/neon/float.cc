@@ -9,6 +9,7 @@
 #include "kernels/float_outer.h"
 #include "kernels/float_pool.h"
 #include "kernels/float_rows.h"
+#include "kernels/float_statistics.h"
 
 namespace octensor {
 namespace {
@@ -46,6 +47,8 @@ const FloatKernels kFloat_8x8_neon = {"octensor_f32_8x8__neon",
                                       Unary<Neon>,
                                       Binary<Neon>,
                                       Range<Neon>,
+                                      Extent<Neon>,
+                                      Bins<Neon>,
                                       Sum<Neon>,
                                       Squares<Neon>,
                                       ExpSum<Neon>,
