@@ -17,7 +17,8 @@ void ForEachEagerKernels(F f) {
   }
 }
 
-const float kEdges[] = {0.0f, -0.0f, kNaN, kInfinity, -kInfinity, 0.5f, -0.5f, 1.5f, 2.5f, -1.5f, 1e-40f, 3e38f, -3e38f, 6, -1, 0.3f};
+const float kEdges[] = {0.0f, -0.0f, kNaN,   kInfinity, -kInfinity, 0.5f, -0.5f, 1.5f,
+                        2.5f, -1.5f, 1e-40f, 3e38f,     -3e38f,     6,    -1,    0.3f};
 
 float ValueAt(size_t i, Random& random) {
   return i % 3 == 0 ? kEdges[random() % (sizeof(kEdges) / sizeof(kEdges[0]))] : RandomFloat(random, -9, 9);
@@ -151,7 +152,8 @@ TEST_CASE("operators and comparisons of two numbers are their definitions, with 
       for (int broadcast = 0; broadcast < 16; ++broadcast) {
         // Steps in a row and of rows: each side's are whole, or stand still.
         const size_t a_step = broadcast & 1, b_step = broadcast >> 1 & 1;
-        const size_t a_row = (broadcast & 4) != 0 ? (a_step != 0 ? n : 1) : 0, b_row = (broadcast & 8) != 0 ? (b_step != 0 ? n : 1) : 0;
+        const size_t a_row = (broadcast & 4) != 0 ? (a_step != 0 ? n : 1) : 0,
+                     b_row = (broadcast & 8) != 0 ? (b_step != 0 ? n : 1) : 0;
         GuardedBuffer<float> a(a_row * (kRows - 1) + a_step * (n - 1) + 1), b(b_row * (kRows - 1) + b_step * (n - 1) + 1);
         Fill(&a, random);
         Fill(&b, random);
@@ -208,7 +210,8 @@ TEST_CASE("runs and rows are reduced to their sum, largest and least") {
         constexpr size_t kRows = 5;
         const size_t pitch = n + 3;
         GuardedBuffer<float> rows(pitch * (kRows - 1) + n), y(n);
-        for (size_t i = 0; i < rows.size(); ++i) rows[i] = op == EagerReduction::kSum ? RandomFloat(random) : ValueAt(i, random);
+        for (size_t i = 0; i < rows.size(); ++i)
+          rows[i] = op == EagerReduction::kSum ? RandomFloat(random) : ValueAt(i, random);
         kernels.reduce_rows(op, rows.data(), pitch, kRows, n, y.data());
         for (size_t c = 0; c < n; ++c) {
           exact = rows[c];
