@@ -8,6 +8,7 @@ import { nodeError } from '../../ops/op.js';
 import { ExportGraph } from './export-graph.js';
 import { attributeProtos, valueInfo } from './export-messages.js';
 import { type OnnxValue, priorities, settleNames } from './export-names.js';
+import { isPacked, packNibbles } from './export-nibbles.js';
 import { irVersionOf, opsetFor } from './export-opset.js';
 import { exportNode } from './exporters/exporter.js';
 import { exporters } from './exporters/index.js';
@@ -60,6 +61,7 @@ function graphProto(source: Graph, opset: number): GraphProto {
   }
   const inputs = source.inputs.map((name) => graph.stored(name));
   const outputs = nameOutputs(graph, source.outputs);
+  const nibbles = isPacked(source) ? packNibbles(graph) : new Set();
   const read = new Set([...graph.nodes.flatMap((node) => node.inputs), ...outputs]);
   settleNames(graph.values);
   return create(GraphProtoSchema, {
@@ -67,7 +69,7 @@ function graphProto(source: Graph, opset: number): GraphProto {
     input: inputs.map(({ name }, i) => infoOf(source, source.inputs[i]!, name)),
     output: outputs.map(({ name }, i) => infoOf(source, source.outputs[i]!, name)),
     initializer: graph.values.flatMap((value) =>
-      value.tensor !== undefined && read.has(value) ? [writeTensor(value.name, value.tensor)] : [],
+      value.tensor !== undefined && read.has(value) ? [writeTensor(value.name, value.tensor, nibbles.has(value))] : [],
     ),
     node: graph.nodes.map((node) =>
       create(NodeProtoSchema, {

@@ -125,8 +125,13 @@ export function readSparseTensor(proto: SparseTensorProto, where: string, extern
 const densePerValue = 1024;
 const minDenseSize = 4096;
 
-/** Raw bytes, not copied; strings in their own field. */
-export function writeTensor(name: string, { type, data, dims }: Tensor): TensorProto {
+/** Raw bytes, not copied; strings in their own field. `isNibbles`: integers of 8 bits whose values fit are written as INT4 or UINT4. */
+export function writeTensor(name: string, { type, data, dims }: Tensor, isNibbles = false): TensorProto {
+  if (isNibbles) {
+    const dataType = type === 'int8' ? OnnxType.INT4 : OnnxType.UINT4;
+    const rawData = packedNibbles(data as Int8Array | Uint8Array);
+    return create(TensorProtoSchema, { name, dataType, dims: dims.map(BigInt), rawData });
+  }
   const elements =
     type === 'string'
       ? { stringData: (data as readonly string[]).map((text) => encoder.encode(text)) }
@@ -224,6 +229,12 @@ function externalNumber(text: string | undefined, otherwise: number, place: stri
   const value = /^\d+$/.test(text) ? Number(text) : NaN;
   if (!Number.isSafeInteger(value)) throw invalid('ERR_MODEL_FORMAT', place, 'an integer >= 0', text);
   return value;
+}
+
+function packedNibbles(codes: Int8Array | Uint8Array): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(Math.ceil(codes.length / 2));
+  for (let i = 0; i < codes.length; i++) bytes[i >> 1]! |= (codes[i]! & 15) << ((i & 1) * 4);
+  return bytes;
 }
 
 function unpackNibbles(packed: Uint8Array, size: number, { array }: Storage): TypedArray {
