@@ -64,7 +64,7 @@ export async function loadGraph(model: ModelSource, { format, signal, onQdq }: L
   }
   throw new OctensorError(
     'ERR_MODEL_FORMAT',
-    `${name}: expected an ONNX, TFLite or TensorFlow.js Layers model, got ${bytes.length} bytes of something else`,
+    `${name}: expected an ONNX or TFLite model, or the model.json of TensorFlow.js, got ${bytes.length} bytes of something else`,
   );
 }
 

@@ -44,9 +44,16 @@ export class GraphBuilder {
 
   /** One constant for each key, made where it is asked for first: what a shared layer has in every call. */
   cached(key: string, name: string, make: () => Tensor): Ref {
-    let ref = this.#cached.get(key);
-    if (ref === undefined) this.#cached.set(key, (ref = this.constant(name, make())));
+    const known = this.#cached.get(key);
+    if (known !== undefined) return known;
+    const ref = this.constant(name, make());
+    this.#cached.set(key, ref);
     return ref;
+  }
+
+  nameLast(name: string): void {
+    const last = this.#nodes.pop();
+    if (last !== undefined) this.#nodes.push({ ...last, name: this.#nodeName(name) });
   }
 
   /** Whether a node from the one at `first` on computes the value. */

@@ -56,11 +56,12 @@ function importSource({ topology, weights }: Source, rules?: ReadonlyMap<string,
   // Sizes of images that are left open become known when the graph runs
   const isOpen = [...values.values()].some(({ dims }) => dims!.includes(null));
   if (!isOpen) inferValues(nodes, values, constants);
+  else for (const { value, type } of outputs) if (!values.has(value)) values.set(value, { name: value, type });
   const graph: Graph = {
     name: model.name,
     numerics: 'onnx',
     inputs: names,
-    outputs,
+    outputs: outputs.map(({ value }) => value),
     values,
     constants,
     states: [],
@@ -97,14 +98,12 @@ function inputDims({ config }: LayerDefinition): readonly Dim[] {
 }
 
 /** A value that is returned twice, or is an input, gets a name of its own. */
-function distinct(builder: GraphBuilder, outputs: readonly Ref[], taken: Set<string>): readonly string[] {
+function distinct(builder: GraphBuilder, outputs: readonly Ref[], taken: Set<string>): readonly Ref[] {
   return outputs.map((ref) => {
-    let { value } = ref;
-    if (taken.has(value)) {
-      value = builder.freshName(`${ref.value}/output`);
-      builder.add(value, 'Identity', {}, [ref], [{ ...ref, value }]);
-    }
+    const value = taken.has(ref.value) ? builder.freshName(`${ref.value}/output`) : ref.value;
+    const own = { ...ref, value };
+    if (value !== ref.value) builder.add(value, 'Identity', {}, [ref], [own]);
     taken.add(value);
-    return value;
+    return own;
   });
 }

@@ -50,6 +50,11 @@ export class LayerCall {
     this.#weights = weights;
   }
 
+  /** Whether a node has the layer's name. */
+  get hasMainNode(): boolean {
+    return this.#hasMain;
+  }
+
   /** The only input; `rank`: how many dimensions it must have. */
   input(...ranks: readonly number[]): Ref {
     const [x, ...rest] = this.inputs;

@@ -75,6 +75,7 @@ export class ModelLowering {
       const isFree = this.#builder.makes(first, ref.value) && !own.some(({ value }) => value === ref.value);
       own.push(isFree ? ref : call.add('Identity', {}, [ref]));
     }
+    if (!call.hasMainNode) this.#builder.nameLast(call.path);
     return own.map((ref, i) => {
       const label = `${call.path}${index === 0 ? '' : `/${index}`}${i === 0 ? '' : `:${i}`}`;
       const value = this.#builder.freshName(label);

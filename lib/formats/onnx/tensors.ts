@@ -125,11 +125,11 @@ export function readSparseTensor(proto: SparseTensorProto, where: string, extern
 const densePerValue = 1024;
 const minDenseSize = 4096;
 
-/** Raw bytes, not copied; strings in their own field. `isNibbles`: integers of 8 bits whose values fit are written as INT4 or UINT4. */
-export function writeTensor(name: string, { type, data, dims }: Tensor, isNibbles = false): TensorProto {
-  if (isNibbles) {
+/** Raw bytes, not copied; strings in their own field. `nibbles`: int8 or uint8 whose elements all fit, as INT4 or UINT4. */
+export function writeTensor(name: string, { type, data, dims }: Tensor, packing: 'plain' | 'nibbles' = 'plain'): TensorProto {
+  if (packing === 'nibbles') {
     const dataType = type === 'int8' ? OnnxType.INT4 : OnnxType.UINT4;
-    const rawData = packedNibbles(data as Int8Array | Uint8Array);
+    const rawData = packNibbles(data as Int8Array | Uint8Array);
     return create(TensorProtoSchema, { name, dataType, dims: dims.map(BigInt), rawData });
   }
   const elements =
@@ -231,12 +231,6 @@ function externalNumber(text: string | undefined, otherwise: number, place: stri
   return value;
 }
 
-function packedNibbles(codes: Int8Array | Uint8Array): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(Math.ceil(codes.length / 2));
-  for (let i = 0; i < codes.length; i++) bytes[i >> 1]! |= (codes[i]! & 15) << ((i & 1) * 4);
-  return bytes;
-}
-
 function unpackNibbles(packed: Uint8Array, size: number, { array }: Storage): TypedArray {
   const result = new array(size) as Int8Array | Uint8Array;
   const isSigned = result instanceof Int8Array;
@@ -245,4 +239,10 @@ function unpackNibbles(packed: Uint8Array, size: number, { array }: Storage): Ty
     result[i] = isSigned ? (nibble << 28) >> 28 : nibble;
   }
   return result;
+}
+
+function packNibbles(data: Int8Array | Uint8Array): Uint8Array<ArrayBuffer> {
+  const packed = new Uint8Array(Math.ceil(data.length / 2));
+  for (let i = 0; i < data.length; i++) packed[i >> 1]! |= (data[i]! & 15) << ((i & 1) * 4);
+  return packed;
 }

@@ -66,15 +66,6 @@ export const shapeRules: LayerRules = {
     const scales = [1, ...pairOf(call, 'size', 2, [2, 2]), 1];
     return onChannelsLast(call, call.input(4), (x) => resized(call, x, scales, mode));
   },
-  Resizing(call) {
-    const { config } = call;
-    const op =
-      config.oneOf('interpolation', ['nearest', 'bilinear'], 'bilinear') === 'nearest' ? 'ResizeNearest' : 'ResizeBilinear';
-    const [height, width] = [config.integer('height', 1, maxPixels), config.integer('width', 1, maxPixels)];
-    // As tfjs has it
-    const alignCorners = !config.boolean('crop_to_aspect_ratio', false);
-    return call.add(op, { height, width, alignCorners }, [call.input(4)]);
-  },
 };
 
 /** `[[before, after], ...]`: one number is both of all, one for each dimension both of it. */
