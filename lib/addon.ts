@@ -46,6 +46,9 @@ export interface KernelInfo {
   readonly kr: number;
 }
 
+/** The arrays of TensorFlow.js's float32, int32 and bool tensors. */
+export type EagerArray = Float32Array | Int32Array | Uint8Array;
+
 export interface Addon {
   /** The version of this interface; see `expectedAbi`. */
   readonly abi: number;
@@ -99,6 +102,12 @@ export interface Addon {
   runProfile(run: NativeRun): Float64Array;
   /** Frees memory once what uses it is over. */
   release(handle: NativeProgram | NativeRun): void;
+  /** The kinds of `eager`, by index: what native/ops/eager.cc lists. */
+  readonly eagerKinds: readonly string[];
+  /** What the eager calls of this thread run on from now on; comes before the first of them. */
+  configureEager(isa: Isa, threads: number): void;
+  /** One operator on at most nine operands, of which the last ones are outputs. The first `numberCount` numbers count. */
+  eager(kind: number, numbers: Float64Array, numberCount: number, ...operands: readonly EagerArray[]): void;
   /** Runs register-only multiply-accumulates of an ISA for at least `milliseconds`: 8-bit multiply-accumulates per second. */
   measurePeak(isa: Isa, milliseconds: number): number;
   /** Reads a buffer of so many bytes again and again for at least `milliseconds`: bytes per second. */
@@ -106,7 +115,7 @@ export interface Addon {
 }
 
 /** What native/binding exports as `abi`; raised with every change of the interface above. */
-const expectedAbi = 2;
+const expectedAbi = 3;
 const functionNames = [
   'packMatrix',
   'gemm',
@@ -120,6 +129,8 @@ const functionNames = [
   'cancelRun',
   'runProfile',
   'release',
+  'configureEager',
+  'eager',
   'measurePeak',
   'measureReadBandwidth',
 ] as const;

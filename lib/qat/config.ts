@@ -24,8 +24,11 @@ export interface PrepareConfig extends BitChoices {
   readonly last?: EdgeChoice;
   /** By the name of a float layer; layers that have no quantized form may be `float`, too. */
   readonly layers?: Readonly<Record<string, 'float' | BitChoices>>;
-  /** In training batches: when BatchNorm goes from batch to moving statistics, and when those freeze. Never, by default. */
-  readonly batchNorm?: { readonly moving?: number; readonly freeze?: number };
+  /**
+   * In training batches: when BatchNorm goes from batch to moving statistics, and when those freeze. Never, by default.
+   * `correction: false` leaves out the factor that keeps weights steady while batch statistics are used, which is for comparison.
+   */
+  readonly batchNorm?: { readonly moving?: number; readonly freeze?: number; readonly correction?: boolean };
   /** Training batches before anything is quantized. 0 by default. */
   readonly delay?: number;
 }
@@ -73,7 +76,11 @@ export function checkConfig(config: PrepareConfig, layers: ReadonlySet<string>):
   };
   return {
     delay,
-    schedule: { moving: batchNorm.moving ?? null, freeze: batchNorm.freeze ?? null },
+    schedule: {
+      moving: batchNorm.moving ?? null,
+      freeze: batchNorm.freeze ?? null,
+      ...(batchNorm.correction === false && { correction: false }),
+    },
     isFloat: (layer, place) => own.get(layer) === 'float' || resolved(layer, place) === 'float',
     weights(layer, place) {
       const at = resolved(layer, place);

@@ -17,7 +17,7 @@
 namespace octensor {
 namespace {
 
-constexpr uint32_t kAbi = 2;  // raised whenever a function's arguments change; lib/addon.ts refuses another
+constexpr uint32_t kAbi = 3;  // raised whenever a function's arguments change; lib/addon.ts refuses another
 
 bool Within(ElementType type, int32_t x) { return type == ElementType::kInt8 ? x >= -128 && x <= 127 : x >= 0 && x <= 255; }
 
@@ -180,6 +180,8 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
       {"cancelRun", nullptr, CancelRunCall, nullptr, nullptr, nullptr, fixed, instance},
       {"runProfile", nullptr, RunProfileCall, nullptr, nullptr, nullptr, fixed, instance},
       {"release", nullptr, ReleaseCall, nullptr, nullptr, nullptr, fixed, instance},
+      {"configureEager", nullptr, ConfigureEagerCall, nullptr, nullptr, nullptr, fixed, instance},
+      {"eager", nullptr, EagerCallCall, nullptr, nullptr, nullptr, fixed, instance},
       {"measurePeak", nullptr, MeasurePeakCall, nullptr, nullptr, nullptr, fixed, instance},
       {"measureReadBandwidth", nullptr, MeasureReadBandwidthCall, nullptr, nullptr, nullptr, fixed, instance},
   };
@@ -187,6 +189,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("abi", Napi::Number::New(env, kAbi));
   exports.Set("isas", IsaNames(env));
   exports.Set("kernels", KernelInfos(env));
+  exports.Set("eagerKinds", EagerKindNames(env));
   exports.Set("cores", Napi::Number::New(env, static_cast<double>(AvailableCores())));
   return exports;
 }

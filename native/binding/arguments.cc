@@ -1,5 +1,6 @@
 #include "binding/arguments.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/cpu.h"
@@ -65,6 +66,7 @@ bool Overlap(const TypedArray& x, const TypedArray& y) {
 Arguments::Arguments(napi_env env, napi_callback_info info) : env_(env) {
   size_t count = kMaxArguments;  // Node-API fills what was not passed with undefined
   napi_get_cb_info(env, info, &count, values_, nullptr, &data_);
+  count_ = std::min(count, kMaxArguments);
 }
 
 napi_value Arguments::Fail(const char* code, const char* message) {
@@ -179,6 +181,19 @@ TypedArray Arguments::Int32ArrayOrNumber(size_t index) {
 
 TypedArray Arguments::Float32ArrayOrNumber(size_t index) {
   return ArrayOrNumber(index, ElementType::kFloat32, "expected a number or a Float32Array");
+}
+
+Float64Array Arguments::Float64s(size_t index) {
+  napi_typedarray_type type = napi_int8_array;
+  Float64Array array;
+  void* data = nullptr;
+  if (ok_ && (napi_get_typedarray_info(env_, values_[index], &type, &array.length, &data, nullptr, nullptr) != napi_ok ||
+              type != napi_float64_array)) {
+    Fail("ERR_DTYPE", "expected a Float64Array");
+    return {};
+  }
+  array.data = static_cast<const double*>(data);
+  return array;
 }
 
 TypedArray Arguments::Output(size_t index) {

@@ -25,6 +25,11 @@ struct TypedArray {
   bool is_scalar() const { return type == ElementType::kNone; }
 };
 
+struct Float64Array {
+  const double* data = nullptr;
+  size_t length = 0;
+};
+
 // Of an Error.
 const char* CodeOf(StatusCode code);
 
@@ -32,9 +37,12 @@ bool Overlap(const TypedArray& x, const TypedArray& y);
 
 class Arguments {
  public:
+  static constexpr size_t kMaxArguments = 12;
+
   Arguments(napi_env env, napi_callback_info info);
 
   bool ok() const { return ok_; }
+  size_t count() const { return count_; }  // of those that were passed, at most kMaxArguments
 
   // Throws the first failure of the call; always returns null, for `return args.Fail(...)`.
   napi_value Fail(const char* code, const char* message);
@@ -60,15 +68,16 @@ class Arguments {
   TypedArray Int32ArrayOrNumber(size_t index);
   TypedArray Float32ArrayOrNumber(size_t index);
   TypedArray Output(size_t index);  // Int8Array, Uint8Array, Int32Array or Float32Array
+  Float64Array Float64s(size_t index);
 
  private:
-  static constexpr size_t kMaxArguments = 12;
 
   TypedArray Array(size_t index, const char* expected);
   TypedArray ArrayOrNumber(size_t index, ElementType type, const char* expected);
 
   napi_env env_;
   napi_value values_[kMaxArguments];
+  size_t count_ = 0;
   void* data_ = nullptr;
   bool ok_ = true;
 };

@@ -2,6 +2,7 @@
 #ifndef OCTENSOR_BINDING_INSTANCE_H_
 #define OCTENSOR_BINDING_INSTANCE_H_
 
+#include "binding/eager_calls.h"
 #include "binding/program_calls.h"
 #include "core/thread_pool.h"
 #include "ops/gemm.h"
@@ -14,6 +15,7 @@ struct Instance {
   HandleSet<PackedMatrix> matrices;
   GemmWorkspace workspace;
   ProgramState program;
+  EagerState eager;
 };
 
 }  // namespace octensor

@@ -1,5 +1,5 @@
 // Depthwise convolution, for the vectors V of float_gemm.h: channels are lanes, and P neighbouring pixels are computed at once
-// so that a vector of weights is loaded once for all of them.
+// so that a vector of weights is loaded once for all of them. And the gradient of its weights.
 #ifndef OCTENSOR_KERNELS_FLOAT_DEPTHWISE_H_
 #define OCTENSOR_KERNELS_FLOAT_DEPTHWISE_H_
 
@@ -57,12 +57,12 @@ OCTENSOR_INLINE void Channels(const FloatDepthwiseRow& row, const Bounds<V>& bou
       AddRow3<V, P, S, kPart>(sum, x, w, padded, c, n);
     }
   }
-  float* y = row.y + first * row.channels + c;
+  float* y = row.y + first * row.y_step + c;
   OCTENSOR_UNROLL for (int p = 0; p < P; ++p) {
     if constexpr (kPart) {
-      V::StorePart(y + p * row.channels, n, bounds.Clamp(sum[p]));
+      V::StorePart(y + p * row.y_step, n, bounds.Clamp(sum[p]));
     } else {
-      V::Store(y + p * row.channels, bounds.Clamp(sum[p]));
+      V::Store(y + p * row.y_step, bounds.Clamp(sum[p]));
     }
   }
 }
@@ -94,6 +94,50 @@ void Depthwise(const FloatDepthwiseRow& row) {
   if (is_three_wide && row.stride == 1) return AllPixels<V, 1>(row);
   if (is_three_wide && row.stride == 2) return AllPixels<V, 2>(row);
   return AllPixels<V, 0>(row);
+}
+
+// T taps of one vector of channels, each a chain of its own. Columns are where the taps see the first pixel.
+template <class V, int T, bool kPart>
+OCTENSOR_INLINE void AddTaps(const FloatDepthwiseGradientRow& row, size_t first_tap, size_t c, size_t n) {
+  typename V::Type sum[T];
+  const float* const* column[T];
+  OCTENSOR_UNROLL for (int t = 0; t < T; ++t) {
+    const size_t tap = first_tap + static_cast<size_t>(t);
+    sum[t] = V::Set(0);
+    column[t] = row.x + tap / row.kernel_width * row.pitch + tap % row.kernel_width * row.dilation;
+  }
+  for (size_t p = 0, at = 0; p < row.pixels; ++p, at += row.stride) {
+    const typename V::Type dy = LoadLanes<V, kPart>(row.dy + p * row.channels + c, n);
+    OCTENSOR_UNROLL for (int t = 0; t < T; ++t) {
+      sum[t] = V::MultiplyAdd(LoadLanes<V, kPart>(column[t][at] + c, n), dy, sum[t]);
+    }
+  }
+  float* dw = row.dw + first_tap * row.channels + c;
+  OCTENSOR_UNROLL for (int t = 0; t < T; ++t, dw += row.channels) {
+    const typename V::Type y = V::Add(sum[t], LoadLanes<V, kPart>(dw, n));
+    if constexpr (kPart) {
+      V::StorePart(dw, n, y);
+    } else {
+      V::Store(dw, y);
+    }
+  }
+}
+
+template <class V, int T>
+void AddAllChannels(const FloatDepthwiseGradientRow& row, size_t first_tap) {
+  const size_t whole = row.channels / V::kLanes * V::kLanes;
+  for (size_t c = 0; c < whole; c += V::kLanes) AddTaps<V, T, false>(row, first_tap, c, V::kLanes);
+  if (whole < row.channels) AddTaps<V, T, true>(row, first_tap, whole, row.channels - whole);
+}
+
+// Nine taps at once, a window of three by three: more chains than the latency of an addition needs.
+template <class V>
+void DepthwiseGradient(const FloatDepthwiseGradientRow& row) {
+  const size_t taps = row.kernel_height * row.kernel_width;
+  size_t tap = 0;
+  for (; tap + 9 <= taps; tap += 9) AddAllChannels<V, 9>(row, tap);
+  for (; tap + 4 <= taps; tap += 4) AddAllChannels<V, 4>(row, tap);
+  for (; tap < taps; ++tap) AddAllChannels<V, 1>(row, tap);
 }
 
 }  // namespace

@@ -16,16 +16,19 @@ namespace octensor {
 extern const GemmKernel kGemm_4x8c1_scalar;
 extern const DepthwiseKernel kDepthwise_16c1_scalar;
 extern const FloatKernels kFloat_4x8_scalar;
+extern const EagerKernels kEager_scalar;
 uint64_t PeakScalar(uint64_t rounds);
 #if OCTENSOR_X64
 extern const GemmKernel kGemm_6x16c2_avx2, kGemm_12x32c2_avx512, kGemm_6x64c4_avx512vnni;
 extern const DepthwiseKernel kDepthwise_16c2_avx2, kDepthwise_32c2_avx512, kDepthwise_64c4_avx512vnni;
 extern const FloatKernels kFloat_6x16_avx2, kFloat_14x32_avx512;
+extern const EagerKernels kEager_avx2, kEager_avx512;
 uint64_t PeakAvx2(uint64_t rounds), PeakAvx512(uint64_t rounds), PeakAvx512Vnni(uint64_t rounds);
 #elif OCTENSOR_ARM64
 extern const GemmKernel kGemm_8x8c1_neon, kGemm_8x8c4_neondot, kGemm_8x8c8_neoni8mm;
 extern const DepthwiseKernel kDepthwise_16c1_neon, kDepthwise_16c4_neondot;
 extern const FloatKernels kFloat_8x8_neon;
+extern const EagerKernels kEager_neon;
 uint64_t PeakNeon(uint64_t rounds), PeakNeonDot(uint64_t rounds), PeakNeonI8mm(uint64_t rounds);
 #endif
 
@@ -80,6 +83,16 @@ const FloatKernels* const kFloatKernels[] = {
     &kFloat_4x8_scalar,
 };
 
+const EagerKernels* const kEagerKernels[] = {
+#if OCTENSOR_X64
+    &kEager_avx512,
+    &kEager_avx2,
+#elif OCTENSOR_ARM64
+    &kEager_neon,
+#endif
+    &kEager_scalar,
+};
+
 size_t RankOf(Isa isa) {
   size_t rank = 0;
   while (kIsas[rank].isa != isa) ++rank;
@@ -131,6 +144,13 @@ const FloatKernels* const* FloatKernelList(size_t* count) {
 }
 
 const FloatKernels* FindFloatKernels(Isa isa) { return FindBest(kFloatKernels, isa); }
+
+const EagerKernels* const* EagerKernelList(size_t* count) {
+  *count = sizeof(kEagerKernels) / sizeof(kEagerKernels[0]);
+  return kEagerKernels;
+}
+
+const EagerKernels* FindEagerKernels(Isa isa) { return FindBest(kEagerKernels, isa); }
 
 const IsaEntry* FindIsa(const char* name) {
   for (const IsaEntry& entry : kIsas) {

@@ -4,6 +4,7 @@
 #define OCTENSOR_KERNELS_REGISTRY_H_
 
 #include "kernels/depthwise.h"
+#include "kernels/eager.h"
 #include "kernels/float.h"
 #include "kernels/kernel.h"
 
@@ -29,6 +30,9 @@ const DepthwiseKernel* FindWideDepthwiseKernel(Isa isa);
 
 const FloatKernels* const* FloatKernelList(size_t* count);
 const FloatKernels* FindFloatKernels(Isa isa);
+
+const EagerKernels* const* EagerKernelList(size_t* count);
+const EagerKernels* FindEagerKernels(Isa isa);
 
 // The ISA of that name, or null.
 const IsaEntry* FindIsa(const char* name);

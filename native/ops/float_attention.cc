@@ -35,7 +35,7 @@ class FloatAttentionStep : public Step {
     scores_at_ = values_at_ + PackedBytes(kernels, p_.keys, p_.value_depth);
     worker_bytes_ = scores_at_ + kernels.mr * score_stride_ * sizeof(float);
     scratch_bytes_ = threads * worker_bytes_;
-    zeros_.resize(ZeroBiasCount(kernels, std::max(p_.keys, p_.value_depth)));
+    zeros_.resize(PaddedBiasCount(kernels, std::max(p_.keys, p_.value_depth)));
   }
 
   void Run(const RunMemory& memory) const override {

@@ -1,20 +1,15 @@
 // Convolutions and matrix products of float32, as GEMM on the image in place. Where windows reach over the image's edge the
 // image is copied into scratch memory with zeros around it, so that the GEMM knows nothing of edges.
-#include <algorithm>
-#include <cstring>
 #include <memory>
 #include <utility>
 #include <vector>
 
 #include "ops/float_fields.h"
 #include "ops/float_gemm.h"
-#include "ops/float_parts.h"
 #include "ops/step.h"
 
 namespace octensor {
 namespace {
-
-constexpr double kCopyNanoseconds = 0.1;  // per element
 
 class FloatConvStep : public Step {
  public:
@@ -22,27 +17,16 @@ class FloatConvStep : public Step {
                 std::vector<PackedFloats> groups)
       : window_(window), x_(x), y_(y), channels_(channels), bounds_(bounds), groups_(std::move(groups)) {
     const FloatWindow& w = window_;
-    is_padded_ = w.top != 0 || w.left != 0 || w.reach_height() > w.height || w.reach_width() > w.width;
-    rows_ = is_padded_ ? w.reach_height() : w.height;
-    columns_ = is_padded_ ? w.reach_width() : w.width;
-    // Without gaps, a row of the window is one run of memory.
-    const bool is_dense = groups_.size() == 1 && (w.dilation_x == 1 || w.kernel_width == 1);
-    for (size_t ky = 0; ky < w.kernel_height; ++ky) {
-      for (size_t kx = 0; kx < (is_dense ? 1 : w.kernel_width); ++kx) {
-        const size_t pixel = ky * w.dilation_y * columns_ + kx * w.dilation_x;
-        tap_offsets_.push_back(static_cast<ptrdiff_t>(pixel * w.depth));
-      }
-    }
+    region_ = w.reach();
+    const size_t columns = IsInside(Images(nullptr), region_) ? w.width : region_.columns;
+    tap_offsets_ = WindowTaps(w, columns * w.depth, groups_.size() == 1);
   }
 
   void Run(const RunMemory& memory) const override {
     const FloatWindow& w = window_;
-    const float* x = memory.In<float>(x_);
-    if (is_padded_) {
-      PadImages(memory, x);
-      x = reinterpret_cast<const float*>(memory.scratch);
-    }
-    const size_t row = columns_ * w.depth, group_channels = channels_ / groups_.size();
+    const FloatView x =
+        ViewRegion(Images(memory.In<float>(x_)), region_, memory.threads, reinterpret_cast<float*>(memory.scratch));
+    const size_t group_channels = channels_ / groups_.size();
     FloatGemmArgs args;
     args.m = w.batches * w.out_height * w.out_width;
     args.tap_offsets = &tap_offsets_;
@@ -50,9 +34,9 @@ class FloatConvStep : public Step {
     args.c_stride = channels_;
     args.threads = memory.threads;
     for (size_t g = 0; g < groups_.size(); ++g) {
-      args.b = &groups_[g];
-      const float* first = x + g * (w.depth / groups_.size());
-      args.a = {first, w.out_width, w.out_height, w.stride_x * w.depth, w.stride_y * row, rows_ * row};
+      args.b = groups_[g].view();
+      const float* first = x.x + g * (w.depth / groups_.size());
+      args.a = {first, w.out_width, w.out_height, w.stride_x * w.depth, w.stride_y * x.row_step, x.image_step};
       args.c = memory.Out<float>(y_) + g * group_channels;
       FloatGemm(args);
     }
@@ -60,9 +44,7 @@ class FloatConvStep : public Step {
 
   const char* kernel() const override { return groups_[0].kernels->name; }
 
-  size_t scratch_bytes() const override {
-    return is_padded_ ? window_.batches * rows_ * columns_ * window_.depth * sizeof(float) : 0;
-  }
+  size_t scratch_bytes() const override { return RegionBytes(Images(nullptr), region_); }
 
   size_t size_bytes() const override {
     size_t bytes = 0;
@@ -71,37 +53,14 @@ class FloatConvStep : public Step {
   }
 
  private:
-  void PadImages(const RunMemory& memory, const float* x) const {
-    const FloatWindow& w = window_;
-    const size_t count = w.batches * rows_, row = columns_ * w.depth;
-    float* padded = reinterpret_cast<float*>(memory.scratch);
-    ForParts(memory.threads, count, kCopyNanoseconds * static_cast<double>(count) * static_cast<double>(row),
-             [&](size_t first, size_t end, size_t) {
-               for (size_t i = first; i < end; ++i) PadRow(x, i / rows_, i % rows_, padded + i * row);
-             });
-  }
-
-  void PadRow(const float* x, size_t image, size_t row, float* padded) const {
-    const FloatWindow& w = window_;
-    const size_t all = columns_ * w.depth;
-    if (row < w.top || row - w.top >= w.height) {
-      std::memset(padded, 0, all * sizeof(float));
-      return;
-    }
-    const size_t left = std::min(w.left, columns_) * w.depth;
-    const size_t inside = std::min(w.width * w.depth, all - left);
-    std::memset(padded, 0, left * sizeof(float));
-    std::memcpy(padded + left, x + (image * w.height + row - w.top) * w.width * w.depth, inside * sizeof(float));
-    std::memset(padded + left + inside, 0, (all - left - inside) * sizeof(float));
-  }
+  FloatImages Images(const float* x) const { return {x, window_.batches, window_.height, window_.width, window_.depth}; }
 
   FloatWindow window_;
   Place x_, y_;
   size_t channels_;
   FloatBounds bounds_;
   std::vector<PackedFloats> groups_;
-  bool is_padded_;
-  size_t rows_, columns_;  // of an image as the GEMM sees it
+  FloatRegion region_;
   std::vector<ptrdiff_t> tap_offsets_;
 };
 

@@ -1,19 +1,15 @@
-// Depthwise convolution of float32. Kernels see the input through pointers to pixels; those outside of the image point to a
-// pixel of zeros.
-#include <algorithm>
+// Depthwise convolution of float32 with weights that are known beforehand.
 #include <cstring>
 #include <memory>
 #include <utility>
 
 #include "core/aligned_buffer.h"
+#include "ops/float_depthwise_rows.h"
 #include "ops/float_fields.h"
-#include "ops/float_parts.h"
 #include "ops/step.h"
 
 namespace octensor {
 namespace {
-
-constexpr double kTapNanoseconds = 0.02;  // per tap and output element
 
 struct DepthwiseConstants {
   AlignedBuffer weights;  // [taps][channels padded to whole vectors]
@@ -38,76 +34,37 @@ class FloatDepthwiseStep : public Step {
   void Run(const RunMemory& memory) const override {
     const FloatWindow& w = window_;
     const float* x = memory.In<float>(x_);
-    if (multiplier_ > 1) x = RepeatChannels(memory, x);
-    const size_t count = w.batches * w.out_height;
-    const double taps = static_cast<double>(w.kernel_height * w.kernel_width);
-    const double work = kTapNanoseconds * taps * static_cast<double>(count * w.out_width * channels_);
-    ForParts(memory.threads, count, work, [&](size_t first, size_t end, size_t worker) {
-      auto** pixels = reinterpret_cast<const float**>(memory.scratch + repeated_bytes() + worker * table_bytes());
-      for (size_t row = first; row < end; ++row) RunRow(memory, x, row / w.out_height, row % w.out_height, pixels);
-    });
+    if (multiplier_ > 1) {
+      auto* repeated = reinterpret_cast<float*>(memory.scratch);
+      RepeatChannels(x, w.batches * w.height * w.width * w.depth, multiplier_, memory.threads, repeated);
+      x = repeated;
+    }
+    FloatDepthwiseArgs args = {};
+    args.kernels = &kernels_;
+    args.images = {x, w.batches, w.height, w.width, channels_};
+    args.window = w;
+    args.region = w.reach();
+    args.w = static_cast<const float*>(constants_.weights.data());
+    args.bias = static_cast<const float*>(constants_.bias.data());
+    args.zeros = static_cast<const float*>(constants_.zeros.data());
+    args.bounds = bounds_;
+    args.pixels = reinterpret_cast<const float**>(memory.scratch + repeated_bytes());
+    args.y = memory.Out<float>(y_);
+    args.y_step = channels_;
+    args.y_row_step = w.out_width * channels_;
+    args.y_image_step = w.out_height * args.y_row_step;
+    args.threads = memory.threads;
+    FloatDepthwise(args);
   }
 
   const char* kernel() const override { return kernels_.name; }
-  size_t scratch_bytes() const override { return repeated_bytes() + threads_ * table_bytes(); }
+  size_t scratch_bytes() const override { return repeated_bytes() + threads_ * PixelTableBytes(window_.kernel_height, window_.reach_width()); }
   size_t size_bytes() const override { return constants_.weights.size_bytes() + 2 * constants_.bias.size_bytes(); }
 
  private:
   size_t repeated_bytes() const {
     const FloatWindow& w = window_;
     return multiplier_ == 1 ? 0 : RoundUp(w.batches * w.height * w.width * channels_ * sizeof(float), kAlignment);
-  }
-  size_t table_bytes() const {
-    return RoundUp(window_.kernel_height * window_.reach_width() * sizeof(const float*), kAlignment);
-  }
-
-  // Output channel c * multiplier + m sees input channel c: with each channel repeated, output and input channels are the same.
-  const float* RepeatChannels(const RunMemory& memory, const float* x) const {
-    auto* repeated = reinterpret_cast<float*>(memory.scratch);
-    const size_t count = window_.batches * window_.height * window_.width * window_.depth;
-    ForParts(memory.threads, count, static_cast<double>(count * multiplier_), [&](size_t first, size_t end, size_t) {
-      for (size_t i = first; i < end; ++i) std::fill_n(repeated + i * multiplier_, multiplier_, x[i]);
-    });
-    return repeated;
-  }
-
-  void RunRow(const RunMemory& memory, const float* x, size_t image, size_t out_row, const float** pixels) const {
-    const FloatWindow& w = window_;
-    const size_t reach = w.reach_width();
-    for (size_t ky = 0; ky < w.kernel_height; ++ky) {
-      const size_t padded_row = out_row * w.stride_y + ky * w.dilation_y;
-      FindPixels(x, image, padded_row, pixels + ky * reach);
-    }
-    FloatDepthwiseRow row;
-    row.channels = channels_;
-    row.kernel_height = w.kernel_height;
-    row.kernel_width = w.kernel_width;
-    row.stride = w.stride_x;
-    row.dilation = w.dilation_x;
-    row.pixels = w.out_width;
-    row.x = pixels;
-    row.pitch = reach;
-    row.w = static_cast<const float*>(constants_.weights.data());
-    row.bias = static_cast<const float*>(constants_.bias.data());
-    row.bounds = bounds_;
-    row.y = memory.Out<float>(y_) + (image * w.out_height + out_row) * w.out_width * channels_;
-    kernels_.depthwise(row);
-  }
-
-  // Pointers to the pixels of one row of the padded image.
-  void FindPixels(const float* x, size_t image, size_t padded_row, const float** pixels) const {
-    const FloatWindow& w = window_;
-    const auto* zeros = static_cast<const float*>(constants_.zeros.data());
-    const size_t reach = w.reach_width();
-    if (padded_row < w.top || padded_row - w.top >= w.height) {
-      std::fill_n(pixels, reach, zeros);
-      return;
-    }
-    const size_t left = std::min(w.left, reach), inside = std::min(w.width, reach - left);
-    const float* pixel = x + (image * w.height + padded_row - w.top) * w.width * channels_;
-    std::fill_n(pixels, left, zeros);
-    for (size_t i = 0; i < inside; ++i) pixels[left + i] = pixel + i * channels_;
-    std::fill_n(pixels + left + inside, reach - left - inside, zeros);
   }
 
   const FloatKernels& kernels_;

@@ -22,6 +22,18 @@ size_t CheckedProduct(StepFields* fields, const char* name, std::initializer_lis
   return product;
 }
 
+std::vector<ptrdiff_t> WindowTaps(const FloatWindow& w, size_t row_step, bool merges) {
+  const size_t columns = merges && (w.dilation_x == 1 || w.kernel_width == 1) ? 1 : w.kernel_width;
+  std::vector<ptrdiff_t> offsets;
+  offsets.reserve(w.kernel_height * columns);
+  for (size_t ky = 0; ky < w.kernel_height; ++ky) {
+    for (size_t kx = 0; kx < columns; ++kx) {
+      offsets.push_back(static_cast<ptrdiff_t>(ky * w.dilation_y * row_step + kx * w.dilation_x * w.depth));
+    }
+  }
+  return offsets;
+}
+
 FloatWindow ReadFloatWindow(StepFields* fields) {
   FloatWindow w;
   w.batches = fields->Size("batches");

@@ -5,8 +5,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <vector>
 
 #include "kernels/float.h"
+#include "ops/float_region.h"
 #include "ops/step.h"
 
 namespace octensor {
@@ -25,7 +27,14 @@ struct FloatWindow {
   // Rows and columns that all windows together cover, from the first padded one on. Below 2^48.
   size_t reach_height() const { return (out_height - 1) * stride_y + (kernel_height - 1) * dilation_y + 1; }
   size_t reach_width() const { return (out_width - 1) * stride_x + (kernel_width - 1) * dilation_x + 1; }
+  FloatRegion reach() const {
+    return {-static_cast<ptrdiff_t>(top), -static_cast<ptrdiff_t>(left), reach_height(), reach_width()};
+  }
 };
+
+// Where the taps of a window stand, in elements from its corner on: of an image whose rows are `row_step` elements apart. Without
+// gaps, if `merges`, a row of the window is one tap.
+std::vector<ptrdiff_t> WindowTaps(const FloatWindow& w, size_t row_step, bool merges);
 
 FloatWindow ReadFloatWindow(StepFields* fields);
 

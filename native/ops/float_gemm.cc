@@ -41,7 +41,7 @@ void FindRows(const FloatRows& a, size_t first, size_t count, const float** rows
 }
 
 void CutIntoItems(size_t threads, double macs, Call* call) {
-  const PackedFloats& b = *call->args->b;
+  const FloatPanels& b = call->args->b;
   call->row_tiles = CeilDiv(call->args->m, b.kernels->mr);
   call->panels = CeilDiv(b.n, b.kernels->nr);
   call->column_parts = CeilDiv(call->panels, std::max<size_t>(1, kBlockBytes / (b.panel * sizeof(float))));
@@ -58,7 +58,7 @@ void CutIntoItems(size_t threads, double macs, Call* call) {
 void RunItem(void* context, size_t item, size_t) {
   const Call& call = *static_cast<const Call*>(context);
   const FloatGemmArgs& args = *call.args;
-  const PackedFloats& b = *args.b;
+  const FloatPanels& b = args.b;
   const size_t column_part = item / call.row_parts, row_part = item % call.row_parts;
   const size_t first_panel = Cut(call.panels, column_part, call.column_parts);
   const size_t end_panel = Cut(call.panels, column_part + 1, call.column_parts);
@@ -73,9 +73,9 @@ void RunItem(void* context, size_t item, size_t) {
   tile.k = b.k / tile.taps;
   tile.a = rows;
   tile.tap_offsets = args.tap_offsets->data();
-  tile.b = static_cast<const float*>(b.panels.data()) + first_panel * b.panel;
+  tile.b = b.panels + first_panel * b.panel;
   tile.b_panel = b.panel;
-  tile.bias = static_cast<const float*>(b.bias.data()) + n0;
+  tile.bias = b.bias + n0;
   tile.bounds = args.bounds;
   tile.c_stride = args.c_stride;
   size_t first_row = Cut(args.m, first_tile, call.row_tiles);
@@ -115,7 +115,7 @@ Status PackFloats(const FloatKernels& kernels, const float* b, const float* bias
 void FloatGemm(const FloatGemmArgs& args) {
   Call call = {};
   call.args = &args;
-  const double macs = static_cast<double>(args.m) * static_cast<double>(args.b->k) * static_cast<double>(args.b->n);
+  const double macs = static_cast<double>(args.m) * static_cast<double>(args.b.k) * static_cast<double>(args.b.n);
   const size_t threads = macs < kMinThreadedMacs ? 1 : args.threads;
   CutIntoItems(threads, macs, &call);
   const size_t items = call.row_parts * call.column_parts;

@@ -13,12 +13,24 @@
 namespace octensor {
 
 // B in the layout of one ISA's kernel, and the bias padded to whole panels.
+struct FloatPanels {
+  const FloatKernels* kernels;
+  size_t k, n;   // k: of all taps
+  size_t panel;  // floats of every panel but the last
+  const float* panels;
+  const float* bias;
+};
+
+// Such panels, and the memory that they are in.
 struct PackedFloats {
   const FloatKernels* kernels = nullptr;
   size_t k = 0, n = 0;  // k: of all taps
   size_t panel = 0;     // floats of every panel but the last
   AlignedBuffer panels, bias;
 
+  FloatPanels view() const {
+    return {kernels, k, n, panel, static_cast<const float*>(panels.data()), static_cast<const float*>(bias.data())};
+  }
   size_t size_bytes() const { return panels.size_bytes() + bias.size_bytes(); }
 };
 
@@ -33,7 +45,7 @@ struct FloatRows {
 };
 
 struct FloatGemmArgs {
-  const PackedFloats* b;
+  FloatPanels b;
   FloatRows a;
   size_t m;
   const std::vector<ptrdiff_t>* tap_offsets;

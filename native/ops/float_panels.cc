@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "core/aligned_buffer.h"
+#include "ops/float_parts.h"
 
 namespace octensor {
 namespace {
@@ -14,18 +15,35 @@ constexpr size_t kBlockBytes = size_t{256} << 10;
 // k's of a column that are read before the next column: the lines that they go to stay in the level-1 cache meanwhile.
 constexpr size_t kColumnRun = 64;
 
+constexpr double kPackNanoseconds = 0.5;  // per element
+
 }  // namespace
 
 size_t PackedBytes(const FloatKernels& kernels, size_t k, size_t n) {
   return RoundUp(k * RoundUp(n, kernels.nr_step) * sizeof(float), kAlignment);
 }
 
-size_t ZeroBiasCount(const FloatKernels& kernels, size_t n) { return RoundUp(n, kernels.nr); }
+size_t PaddedBiasCount(const FloatKernels& kernels, size_t n) { return RoundUp(n, kernels.nr); }
 
 void PackColumns(const FloatKernels& kernels, const FloatMatrix& b, size_t k, size_t n, float* panels) {
-  for (size_t j = 0; j < n; j += kernels.nr, panels += k * kernels.nr) {
+  PackSomeRows(kernels, b, 0, k, k, n, panels);
+}
+
+void PackColumnsInParts(const FloatKernels& kernels, const FloatMatrix& b, size_t k, size_t n, size_t threads, float* panels) {
+  const size_t count = (n + kernels.nr - 1) / kernels.nr;
+  ForParts(threads, count, kPackNanoseconds * static_cast<double>(k) * static_cast<double>(n),
+           [&](size_t first, size_t end, size_t) {
+             const size_t j = first * kernels.nr, columns = std::min(end * kernels.nr, n) - j;
+             PackColumns(kernels, {b.data + j * b.column_stride, b.row_stride, b.column_stride}, k, columns, panels + j * k);
+           });
+}
+
+void PackSomeRows(const FloatKernels& kernels, const FloatMatrix& b, size_t first_k, size_t k, size_t all_k, size_t n,
+                  float* all_panels) {
+  for (size_t j = 0; j < n; j += kernels.nr) {
     const size_t columns = std::min<size_t>(kernels.nr, n - j),
                  width = std::min<size_t>(kernels.nr, RoundUp(n - j, kernels.nr_step));
+    float* panels = all_panels + j * all_k + first_k * width;
     const float* first = b.data + j * b.column_stride;
     if (b.column_stride == 1) {
       for (size_t i = 0; i < k; ++i) std::memcpy(panels + i * width, first + i * b.row_stride, columns * sizeof(float));
@@ -56,12 +74,12 @@ void MultiplyRows(const FloatRowsProduct& product, const float* a, size_t a_stri
   tile.a = starts;
   tile.tap_offsets = &kOneTap;
   tile.b_panel = panel;
-  tile.bias = product.zeros;
   tile.bounds = product.bounds;
   tile.c_stride = c_stride;
   for (size_t j = 0; j < product.n; j += block) {
     tile.n = std::min(block, product.n - j);
     tile.b = product.panels + j * product.k;
+    tile.bias = product.bias + j;
     for (size_t t = 0; t < tiles; ++t) {
       const size_t first = rows * t / tiles;
       tile.rows = rows * (t + 1) / tiles - first;

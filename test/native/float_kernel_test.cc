@@ -113,7 +113,7 @@ TEST_CASE("a clamp keeps NaN and gives no -0 where its lower bound is 0") {
     for (const bool is_relu6 : {true, false}) {
       float c[7];
       const FloatBounds bounds = is_relu6 ? kRelu6 : FloatBounds{-1, 1};
-      FloatGemm({&packed, {a, 7, 1, 1, 7, 7}, 7, &none, bounds, c, 1, 1});
+      FloatGemm({packed.view(), {a, 7, 1, 1, 7, 7}, 7, &none, bounds, c, 1, 1});
       for (int i = 0; i < 7; ++i) CHECK(IsSame(c[i], (is_relu6 ? relu6 : negative)[i]));
     }
   });

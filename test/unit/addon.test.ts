@@ -111,7 +111,7 @@ withAddon('the addon is loaded once', (t) => {
 
 const never = () => undefined as never;
 const fake: Addon = {
-  abi: 2,
+  abi: 3,
   isas: ['scalar'],
   cores: 1,
   kernels: [],
@@ -127,18 +127,21 @@ const fake: Addon = {
   cancelRun: never,
   runProfile: never,
   release: never,
+  eagerKinds: [],
+  configureEager: never,
+  eager: never,
   measurePeak: never,
   measureReadBandwidth: never,
 };
 
 test('an addon of another version or with a function missing is refused', (t) => {
   t.is(faultOf(fake), undefined);
-  t.is(faultOf({ ...fake, abi: 1 }), 'its interface is version 1, expected 2');
-  t.is(faultOf({ ...fake, abi: undefined }), 'its interface is version undefined, expected 2');
+  t.is(faultOf({ ...fake, abi: 1 }), 'its interface is version 1, expected 3');
+  t.is(faultOf({ ...fake, abi: undefined }), 'its interface is version undefined, expected 3');
   t.is(faultOf({ ...fake, gemm: undefined }), 'it has no function gemm');
   t.is(faultOf({ ...fake, isas: [] }), 'it lists no instruction sets');
   t.is(faultOf({ ...fake, kernels: undefined }), 'it lists no kernels');
-  t.is(faultOf(undefined), 'its interface is version undefined, expected 2');
+  t.is(faultOf(undefined), 'its interface is version undefined, expected 3');
 });
 
 test('an error of the addon keeps its code and becomes the cause', (t) => {

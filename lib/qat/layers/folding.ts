@@ -48,8 +48,13 @@ export function batchStatistics(sums: tf.Tensor, bias: tf.Tensor | undefined): S
   return { mean: bias === undefined ? mean : tf.add(mean, bias), variance };
 }
 
-/** With statistics of a batch: its phase is `batch`. */
-export function foldBatchNorm(norm: BuiltBatchNorm, bias: tf.Tensor | undefined, batch?: Statistics): Folded {
+/** With statistics of a batch: its phase is `batch`. Not corrected: weights are scaled by the deviation of the batch, W γ/σ_B. */
+export function foldBatchNorm(
+  norm: BuiltBatchNorm,
+  bias: tf.Tensor | undefined,
+  batch?: Statistics,
+  isCorrected = true,
+): Folded {
   const moving: Statistics = { mean: norm.movingMean.read(), variance: norm.movingVariance.read() };
   const used = batch ?? moving;
   const sigma = deviation(moving, norm.epsilon);
@@ -58,8 +63,8 @@ export function foldBatchNorm(norm: BuiltBatchNorm, bias: tf.Tensor | undefined,
   const centered = bias === undefined ? tf.neg(used.mean) : tf.sub(bias, used.mean);
   const shift = tf.div(tf.mul(centered, gamma), sigmaUsed);
   return {
-    scale: tf.div(gamma, sigma),
-    correction: batch === undefined ? undefined : tf.div(sigmaUsed, sigma),
+    scale: tf.div(gamma, isCorrected ? sigma : sigmaUsed),
+    correction: batch === undefined || !isCorrected ? undefined : tf.div(sigmaUsed, sigma),
     offset: norm.beta == null ? shift : tf.add(shift, norm.beta.read()),
   };
 }

@@ -28,6 +28,8 @@ import { computing, type QuantizerConfig, QuantizerState, type Shape, StepCounte
 export interface FoldingSchedule {
   readonly moving?: number | null;
   readonly freeze?: number | null;
+  /** False folds the statistics of each batch into the weights that are quantized, as if there were no correction. */
+  readonly correction?: boolean;
 }
 
 export interface QuantizedProductConfig {
@@ -115,8 +117,9 @@ export class QuantizedProduct extends layers.Layer {
     const norm = this.#norm;
     if (norm === undefined) return {};
     const phase = isTraining ? this.phase : 'frozen';
+    const isCorrected = this.#config.schedule?.correction !== false;
     const batch = phase === 'frozen' ? undefined : batchStatistics(this.#run(x, this.#kernel.read()), this.#bias);
-    return { batch, folded: foldBatchNorm(norm, this.#bias, phase === 'batch' ? batch : undefined) };
+    return { batch, folded: foldBatchNorm(norm, this.#bias, phase === 'batch' ? batch : undefined, isCorrected) };
   }
 
   /** In the shape of the float layer's weights. */

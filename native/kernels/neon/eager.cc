@@ -1,0 +1,11 @@
+#include "kernels/eager.h"
+
+#include "kernels/neon/float_vector.h"
+#include "kernels/eager_rows.h"
+
+namespace octensor {
+
+extern const EagerKernels kEager_neon;
+const EagerKernels kEager_neon = MakeEagerKernels<Neon>(Isa::kNeon);
+
+}  // namespace octensor

@@ -1,0 +1,11 @@
+#include "kernels/eager.h"
+
+#include "kernels/scalar/float_vector.h"
+#include "kernels/eager_rows.h"
+
+namespace octensor {
+
+extern const EagerKernels kEager_scalar;
+const EagerKernels kEager_scalar = MakeEagerKernels<Scalar>(Isa::kScalar);
+
+}  // namespace octensor
