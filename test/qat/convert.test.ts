@@ -150,8 +150,6 @@ test.serial('weights of 4 bits and fewer are stored two to a byte, and are the s
     sizes.push(weightBytes);
     const loaded = await loadModel(bytes);
     t.deepEqual(weights(loaded).sort(), weights(graph).sort());
-    const again = exportOnnx(loaded);
-    t.deepEqual(contentsOf(again), { tensorTypes, opset, weightBytes });
   }
   t.deepEqual(sizes.slice(1), [sizes[0]! / 2, sizes[0]! / 2]);
 });
