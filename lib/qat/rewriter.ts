@@ -252,7 +252,7 @@ export class Rewriter {
   #activated(value: Value, activation: string): Value {
     const isClamp = activation === 'relu' || activation === 'relu6';
     const layer = layers.activation({ activation: activation as 'relu', name: `${value.step.name}_activation` });
-    const before = isClamp ? value.tensor : this.#quantize(value);
+    const before = isClamp ? value.tensor : this.#quantize(value, '_linear');
     return { ...value, tensor: layer.apply(before) as SymbolicTensor, signed: !isPositive(activation), isResult: !isClamp };
   }
 }
