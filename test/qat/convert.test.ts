@@ -8,7 +8,7 @@ import { type Graph, loadModel, saveModel } from 'octensor';
 import { calibrate, convert, type PrepareConfig, prepare, qatSchemeNames } from 'octensor/qat';
 import { exportOnnx } from '#lib/formats/onnx/export.js';
 import { ModelProtoSchema, TensorProto_DataType } from '#lib/formats/onnx/schema/onnx_pb.js';
-import { chain, execute, network, predict, samples, topClasses, train } from '../support/qat-networks.js';
+import { chain, execute, mixture, network, predict, samples, topClasses, train } from '../support/qat-networks.js';
 import { rejectsCode } from '../support/throws-async.js';
 
 const floats = new Map<() => LayersModel, Promise<LayersModel>>();
@@ -94,6 +94,22 @@ async function agrees(t: ExecutionContext, make: () => LayersModel, config: Prep
   t.true(within >= 0.99, `${within} of the values are within one step`);
 }
 
+for (const scheme of ['krishnamoorthi', 'lsq', 'lsq+'] as const) {
+  test.serial(`${scheme}: what is executed is what was simulated, of functions, gates and shapes`, async (t) => {
+    const model = prepare(mixture(), { scheme });
+    const { x } = samples(32, 8);
+    calibrate(model, x);
+    x.dispose();
+    const graph = await convert(model);
+    const { same, within } = await agreement(model, graph, outputStep(graph));
+    t.true(same >= 0.99, `${same} have the same top class`);
+    t.true(within >= 0.99, `${within} of the values are within one step`);
+    const products = graph.nodes.filter(({ op }) => op === 'Conv2D' || op === 'FullyConnected');
+    t.is(products.length, 6);
+    t.true(products.every(({ outputs }) => graph.values.get(outputs[0]!)?.type === 'uint8'));
+  });
+}
+
 test.serial('weights and activations of few bits run on the integer kernels', async (t) => {
   for (const scheme of ['lsq', 'pact', 'dsq', 'dorefa', 'xnor'] as const) {
     const graph = await convert(await tuned(network, { scheme }, 1));
@@ -150,8 +166,6 @@ test.serial('weights of 4 bits and fewer are stored two to a byte, and are the s
     sizes.push(weightBytes);
     const loaded = await loadModel(bytes);
     t.deepEqual(weights(loaded).sort(), weights(graph).sort());
-    const again = exportOnnx(loaded);
-    t.deepEqual(contentsOf(again), { tensorTypes, opset, weightBytes });
   }
   t.deepEqual(sizes.slice(1), [sizes[0]! / 2, sizes[0]! / 2]);
 });
