@@ -161,6 +161,11 @@ export class QuantizedProduct extends layers.Layer {
   initialize(layer: tf.Tensor[], norm: tf.Tensor[]): void {
     this.#layer.setWeights(layer);
     this.#norm?.setWeights(norm);
+    this.initializeQuantizer();
+  }
+
+  /** Takes the weights of the quantizer from the kernel as it is. */
+  initializeQuantizer(): void {
     tf.tidy(() => this.#state?.initialize(this.#foldedKernel(this.#foldedForInference())));
   }
 

@@ -4,11 +4,18 @@ import { type LayersModel, model as makeModel, type SymbolicTensor } from '@tens
 import { describe, OctensorError } from '../../errors.js';
 
 /** ERR_TRAINING: names the step, and the first layer that has or computes what is not finite, or else the one with the largest range. */
-export function explosion(model: LayersModel, x: tf.Tensor[], step: number, loss: number): OctensorError {
+export function explosion(
+  model: LayersModel,
+  x: tf.Tensor[],
+  step: number,
+  loss: number,
+  reason?: OctensorError,
+): OctensorError {
   const found = layerWithWeights(model) ?? layerWithValues(model, x);
   const cause = found === undefined ? 'no layer computes anything unusual' : `layer ${describe(found.layer)} ${found.what}`;
   const message = `training stopped in step ${step}: expected a loss that is finite, got ${loss}; ${cause}`;
-  return new OctensorError('ERR_TRAINING', message, found === undefined ? {} : { node: found.layer });
+  const details = { ...(found !== undefined && { node: found.layer }), ...(reason !== undefined && { cause: reason }) };
+  return new OctensorError('ERR_TRAINING', message, details);
 }
 
 interface Found {

@@ -6,6 +6,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { invalid } from '../../errors.js';
+import { productsOf } from '../control.js';
 import type { TrainOptions } from './options.js';
 import type { Samples } from './samples.js';
 import { type TrainResult, train } from './train.js';
@@ -25,8 +26,8 @@ export interface ProgressiveResult {
 
 /**
  * Trains a model for each stage, which `prepareStage` makes for its bits (`prepare` with its float model, say) and which takes over the
- * weights of the one before as far as names and shapes are the same: kernels, biases and BatchNorm, and not what quantizers have
- * learned of another grid. Models of stages before the last are disposed of.
+ * weights of the one before as far as names and shapes are the same: kernels, biases and BatchNorm. Quantizers of weights begin with
+ * those, and others anew, instead of what they have learned of another grid. Models of stages before the last are disposed of.
  */
 export async function trainProgressively(
   stages: readonly ProgressiveStage[],
@@ -42,6 +43,7 @@ export async function trainProgressively(
     const next = prepareStage(bits);
     if (model !== undefined) {
       transferWeights(model, next);
+      for (const layer of productsOf(next)) layer.initializeQuantizer();
       model.dispose();
     }
     model = next;

@@ -1,6 +1,7 @@
 /** One step of training: the gradients of all that is to become small, and the optimizer. */
 import * as tf from '@tensorflow/tfjs-core';
 import { type LayersModel, model as makeModel } from '@tensorflow/tfjs-layers';
+import { OctensorError } from '../../errors.js';
 import { Distillation } from './distillation.js';
 import { explosion } from './explosion.js';
 import { kernelsOf, variableOf } from './kernels.js';
@@ -45,15 +46,25 @@ export class TrainingStep {
       return this.#total(y, results, taught);
     };
     const variables = this.#model.trainableWeights.map(variableOf);
-    const { value, grads } = tf.variableGrads(compute, variables);
+    const { value, grads } = this.#differentiate(compute, variables, x, step);
     try {
       const [loss] = value.dataSync() as Float32Array;
       if (!Number.isFinite(loss)) throw explosion(this.#model, x, step, loss!);
-      optimizer.applyGradients(grads);
+      applyAll(optimizer, variables, grads);
       const correct = this.#options.loss === 'crossEntropy' ? correctCount(y, first!) : 0;
       return { loss: loss! * size, correct };
     } finally {
       tf.dispose([value, ...Object.values(grads), ...taught, ...(first === undefined ? [] : [first])]);
+    }
+  }
+
+  /** Quantizers refuse what is not finite before a loss is made of it. */
+  #differentiate(compute: () => tf.Scalar, variables: tf.Variable[], x: tf.Tensor[], step: number) {
+    try {
+      return tf.variableGrads(compute, variables);
+    } catch (error) {
+      const isRange = error instanceof OctensorError && error.code === 'ERR_QUANTIZATION';
+      throw isRange ? explosion(this.#model, x, step, Number.NaN, error) : error;
     }
   }
 
@@ -95,4 +106,21 @@ export class TrainingStep {
     ];
     return terms.reduce((sum, term) => tf.add(sum, term) as tf.Scalar);
   }
+}
+
+/**
+ * Optimizers of tfjs keep their moments by a variable's place in the list, so each is always in it: quantizers that have not begun
+ * have no gradient yet.
+ */
+function applyAll(optimizer: tf.Optimizer, variables: readonly tf.Variable[], grads: tf.NamedTensorMap): void {
+  const zeros: tf.Tensor[] = [];
+  const all = variables.map((variable) => {
+    const known = grads[variable.name];
+    if (known !== undefined) return { name: variable.name, tensor: known };
+    const tensor = tf.zerosLike(variable);
+    zeros.push(tensor);
+    return { name: variable.name, tensor };
+  });
+  optimizer.applyGradients(all);
+  tf.dispose(zeros);
 }
