@@ -7,15 +7,15 @@ import type { Grid } from './quantizers/quantizer.js';
 export type ActivationParameters = QParams & { readonly dtype: 'uint8'; readonly scale: number; readonly zeroPoint: number };
 
 /**
- * A Quantize by each of `steps`, the last of which is what the integers mean from then on.
+ * What activations are quantized by, and where that is not enough, the reals that they are then clipped to.
  *
- * A grid of fewer than 256 levels has to be clamped to, and what a Quantize clamps to are the ends of its type. So the codes are moved to the
- * upper end, 240 to 255 of 4 bits: what is above saturates. If values below the grid are possible, a second Quantize
- * of the same scale moves the codes to the lower end, and what is below saturates there. Both are exact, here and elsewhere, and
- * behind a ReLU, whose values have no other side, one is enough.
+ * A grid of fewer than 256 levels has to be clamped to, and what a Quantize clamps to are the ends of its type. Behind a ReLU, whose values
+ * have no other side, the codes are moved to the upper end, 240 to 255 of 4 bits: what is above saturates. Where values below the
+ * grid are possible, too, the codes are at the lower end, where those saturate, and a Clip of the integers does the rest.
  */
 export interface ActivationGrid {
-  readonly steps: readonly ActivationParameters[];
+  readonly qparams: ActivationParameters;
+  readonly clip?: { readonly min: number; readonly max: number };
 }
 
 /** `signed`: whether there may be values below 0. ERR_QUANTIZATION, naming the layer, for grids that are no run of integers. */
@@ -33,7 +33,6 @@ export function activationGrid(layer: string, grid: Grid, signed: boolean): Acti
   // As distances from the lowest level
   const [levels, zero] = [qmax - qmin, (qparams.zeroPoint as number) - qmin];
   const at = (zeroPoint: number): ActivationParameters => ({ dtype: 'uint8', scale, zeroPoint });
-  const top = at(255 - levels + zero);
-  const isOneSided = levels === 255 || (!signed && zero === 0);
-  return { steps: isOneSided ? [top] : [top, at(zero)] };
+  if (levels === 255 || (!signed && zero === 0)) return { qparams: at(255 - levels + zero) };
+  return { qparams: at(zero), clip: { min: Math.fround(-zero * scale), max: Math.fround((levels - zero) * scale) } };
 }

@@ -17,7 +17,7 @@ import { productsOf } from './control.js';
 import { deployedArtifacts } from './deploy.js';
 import { FakeQuantize } from './layers/fake-quantize.js';
 import type { UniformGrid } from './quantizers/quantizer.js';
-import { joinRequantize, requantizePads } from './requantize.js';
+import { joinIntegers, requantizePads } from './requantize.js';
 import { spellOut } from './spell-out.js';
 
 /** What is wherever a quantizer was in the model, until the graph has its own. */
@@ -57,10 +57,10 @@ export async function convert(model: LayersModel): Promise<Graph> {
   }
   const dims = inputDimsOf(float, undefined, trialSize);
   const declared = isDeclared(float) ? float : specializeGraph(float, resolveGraph(float), dims);
-  const spelled = spellOut(declared, { activations, weights });
-  const { graph: plain } = runPasses(spelled, [removeIdentities, fusePad]);
+  const spelled = spellOut(runPasses(declared, [fusePad]).graph, { activations, weights });
+  const { graph: plain } = runPasses(spelled, [removeIdentities]);
   const { graph } = fuseQdq(requantizePads(plain));
-  const clean = eliminateDeadNodes.run(joinRequantize(graph)).graph;
+  const clean = eliminateDeadNodes.run(joinIntegers(graph)).graph;
   return declared === float ? clean : reopen(clean, float, dims);
 }
 
@@ -75,5 +75,5 @@ function gridOf(layer: FakeQuantize): ActivationGrid {
   }
   const { leader } = layer;
   const grid = activationGrid(leader.name, leader.grid(), leader.signed);
-  return leader === layer ? grid : { steps: grid.steps.slice(-1) };
+  return leader === layer ? grid : { qparams: grid.qparams };
 }

@@ -1,4 +1,4 @@
-/** From integers to integers, where what is between them adds nothing. */
+/** What is done to reals between a Dequantize and a Quantize, done to integers. */
 import type { Graph, Node, Value } from '../graph/graph.js';
 import { uniqueNames } from '../graph/unique-names.js';
 
@@ -25,14 +25,22 @@ export function requantizePads(graph: Graph): Graph {
   return { ...graph, nodes, values };
 }
 
-/** A Quantize of what a Dequantize gives reads the integers. */
-export function joinRequantize(graph: Graph): Graph {
-  const sources = new Map<string, string>();
-  for (const { op, inputs, outputs } of graph.nodes) if (op === 'Dequantize') sources.set(outputs[0]!, inputs[0]!);
-  const isByte = (name: string) => ['int8', 'uint8'].includes(graph.values.get(name)?.type ?? '');
+const onIntegers: ReadonlySet<string> = new Set(['Clip', 'Pad']);
+
+/** A Clip or a Pad between a Dequantize and a Quantize, which nothing else reads, is one of integers. */
+export function joinIntegers(graph: Graph): Graph {
+  const producers = new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
+  const readers = new Map<string, number>();
+  for (const name of [...graph.nodes.flatMap(({ inputs }) => inputs), ...graph.outputs]) {
+    readers.set(name, (readers.get(name) ?? 0) + 1);
+  }
   const nodes = graph.nodes.map((node): Node => {
-    const source = node.op === 'Quantize' ? sources.get(node.inputs[0]!) : undefined;
-    return source !== undefined && isByte(source) ? { ...node, inputs: [source] } : node;
+    const between = node.op === 'Quantize' ? producers.get(node.inputs[0]!) : undefined;
+    if (between === undefined || !onIntegers.has(between.op) || readers.get(node.inputs[0]!) !== 1) return node;
+    const before = producers.get(between.inputs[0]!);
+    const name = `${between.name}/integers`;
+    return before?.op === 'Dequantize' ? { ...between, name, inputs: before.inputs, outputs: node.outputs } : node;
   });
+  // Those of reals are left without a reader
   return { ...graph, nodes };
 }

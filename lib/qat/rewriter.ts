@@ -27,6 +27,8 @@ interface Value {
   quantized?: SymbolicTensor;
 }
 
+type Quantizable = Pick<Value, 'step' | 'tensor' | 'names' | 'signed'>;
+
 export class Rewriter {
   readonly #steps: Steps;
   readonly #config: CheckedConfig;
@@ -122,21 +124,16 @@ export class Rewriter {
 
   #quantized(value: Value): SymbolicTensor {
     if (value.isOnGrid) return value.tensor;
-    value.quantized ??= this.#quantize(value.step, [value])[0]!;
+    value.quantized ??= this.#quantize(value);
     return value.quantized;
   }
 
-  /** One quantizer for all of `values`, named after `step`; without bits they stay as they are. */
-  #quantize(step: Step, values: readonly Pick<Value, 'tensor' | 'names' | 'signed'>[], suffix = ''): SymbolicTensor[] {
-    const place = this.#places.ofValue(step);
-    const names = values.length === 1 ? values[0]!.names : [step.name];
-    const signed = values.some((value) => value.signed);
-    const quantizer = this.#config.activations(names, place, signed);
-    const tensors = values.map(({ tensor }) => tensor);
-    if (quantizer === undefined) return tensors;
+  /** A quantizer of its own, unless there are no bits. */
+  #quantize({ step, tensor, names, signed }: Quantizable, suffix = ''): SymbolicTensor {
+    const quantizer = this.#config.activations(names, this.#places.ofValue(step), signed);
+    if (quantizer === undefined) return tensor;
     const layer = new FakeQuantize({ name: `${step.name}${suffix}_quantizer`, quantizer, delay: this.#config.delay });
-    if (tensors.length === 1) return [layer.apply(tensors[0]!) as SymbolicTensor];
-    return layer.apply(tensors) as SymbolicTensor[];
+    return layer.apply(tensor) as SymbolicTensor;
   }
 
   /** The layer as it is. */
@@ -176,20 +173,19 @@ export class Rewriter {
       const config = { name: isLast ? name : `${name}_${i}` };
       const layer = kind === 'Add' ? layers.add(config) : layers.multiply(config);
       sum = layer.apply([sum, this.#read(each)]) as SymbolicTensor;
-      if (!isLast) sum = this.#quantize(step, [{ tensor: sum, names: [name], signed }], `_${i}`)[0]!;
+      if (!isLast) sum = this.#quantize({ step, tensor: sum, names: [name], signed }, `_${i}`);
     }
     return this.#raw(step, sum, { signed });
   }
 
-  /** What nothing else reads is quantized with the parameters of all; the rest has its own before. */
+  /** One quantizer behind it is one for all that it reads; what others read, too, has its own before. */
   #concat(step: Step): Value {
-    const values = step.inputs.map((each) => {
-      const value = this.#values.get(each)!;
-      const isOwn = each.readers.length === 1 && !each.isOutput && !value.isOnGrid;
-      return { ...value, tensor: isOwn ? value.tensor : this.#quantized(value) };
+    const values = step.inputs.map((each) => this.#values.get(each)!);
+    const tensors = values.map((value) => {
+      const isOwn = value.step.readers.length === 1 && !value.step.isOutput;
+      return isOwn ? value.tensor : this.#quantized(value);
     });
-    const tensors = this.#quantize(step, values);
-    return this.#raw(step, this.#apply(step, ...tensors), { isOnGrid: true, signed: values.some(({ signed }) => signed) });
+    return this.#raw(step, this.#apply(step, ...tensors), { signed: values.some(({ signed }) => signed) });
   }
 
   #product(step: Step, norm?: Step): Value {
@@ -215,7 +211,7 @@ export class Rewriter {
       );
       tensor = product.apply(tensor) as SymbolicTensor;
       product.initialize(part.weights, isLast ? (norm?.layer.getWeights() ?? []) : []);
-      if (!isLast) tensor = this.#quantize(step, [{ tensor, names: [name], signed: true }], part.suffix)[0]!;
+      if (!isLast) tensor = this.#quantize({ step, tensor, names: [name], signed: true }, part.suffix);
     }
     const { activation } = config;
     const named = { step: norm ?? step, names: norm === undefined ? [name] : [norm.name, name] };
@@ -256,7 +252,7 @@ export class Rewriter {
   #activated(value: Value, activation: string): Value {
     const isClamp = activation === 'relu' || activation === 'relu6';
     const layer = layers.activation({ activation: activation as 'relu', name: `${value.step.name}_activation` });
-    const before = isClamp ? value.tensor : this.#quantize(value.step, [value])[0]!;
+    const before = isClamp ? value.tensor : this.#quantize(value);
     return { ...value, tensor: layer.apply(before) as SymbolicTensor, signed: !isPositive(activation), isResult: !isClamp };
   }
 }

@@ -28,37 +28,67 @@ export function spellOut(graph: Graph, { activations, weights }: Learned): Graph
   const grids = new Map<string, QParams>();
   const integers = new Map<string, { readonly real: string; readonly qparams: QParams }>();
 
+  const markers = new Map(
+    graph.nodes.flatMap(({ inputs, outputs }) => (activations.has(outputs[0]!) ? [[inputs[0]!, outputs[0]!]] : [])),
+  );
+
   for (const node of graph.nodes) {
     const [output] = node.outputs;
     const grid = activations.get(output!);
     if (grid !== undefined) {
-      quantize(node.inputs[0]!, output!, grid.steps);
+      if (!grids.has(output!)) quantize(node.inputs[0]!, output!, grid);
+      continue;
+    }
+    const marked = markers.get(output!);
+    if (node.op === 'Concat' && marked !== undefined) {
+      concatenate(node, marked, activations.get(marked)!);
       continue;
     }
     nodes.push(withIntegers(node));
-    const given = node.inputs.map((name) => grids.get(name));
-    const shared = given[0];
+    const shared = grids.get(node.inputs[0]!);
     const keeps = movesElements(node) || node.op === 'Pad';
-    if (shared === undefined || !keeps || (node.op === 'Concat' && given.some((each) => each !== shared))) continue;
+    if (shared === undefined || !keeps || node.op === 'Concat') continue;
     for (const name of node.outputs) grids.set(name, shared);
   }
   return { ...graph, nodes, values, constants };
 
-  /** `target` is `source`, quantized by each of `steps`. */
-  function quantize(source: string, target: string, steps: readonly QParams[]): void {
-    let real = source;
-    for (const [i, qparams] of steps.entries()) {
-      const isLast = i === steps.length - 1;
-      const next = isLast ? target : fresh(`${target}/clamped`);
-      const codes = fresh(`${target}/quantized`);
-      values.set(codes, { ...values.get(target)!, name: codes, type: qparams.dtype, qparams });
-      values.set(next, { ...values.get(target)!, name: next });
-      const quantizer = { op: 'Quantize', attributes: { to: qparams.dtype }, inputs: [real], outputs: [codes] };
-      nodes.push({ name: fresh(`${target}/Quantize`), ...quantizer });
-      nodes.push({ name: fresh(`${target}/Dequantize`), op: 'Dequantize', attributes: {}, inputs: [codes], outputs: [next] });
-      real = next;
+  /** What is put together is quantized by the grid of the result, and then only moves. */
+  function concatenate(node: Node, target: string, grid: ActivationGrid): void {
+    const inputs = node.inputs.map((name, i) => {
+      const quantized = fresh(`${target}/${i}`);
+      values.set(quantized, { ...values.get(name)!, name: quantized });
+      quantize(name, quantized, grid);
+      return quantized;
+    });
+    nodes.push({ ...node, inputs, outputs: [target] });
+    grids.set(target, grid.qparams);
+  }
+
+  /** `target` is `source` on the grid. */
+  function quantize(source: string, target: string, { qparams, clip }: ActivationGrid): void {
+    grids.set(target, qparams);
+    if (clip === undefined) {
+      quantizeOnce(source, target, target, qparams);
+      return;
     }
-    grids.set(target, steps.at(-1)!);
+    const [wide, clipped] = [real(`${target}/wide`), real(`${target}/clipped`)];
+    quantizeOnce(source, wide, target, qparams);
+    nodes.push({ name: fresh(`${target}/Clip`), op: 'Clip', attributes: { ...clip }, inputs: [wide], outputs: [clipped] });
+    quantizeOnce(clipped, target, target, qparams);
+
+    function real(label: string): string {
+      const name = fresh(label);
+      values.set(name, { ...values.get(target)!, name });
+      return name;
+    }
+  }
+
+  function quantizeOnce(source: string, result: string, label: string, qparams: QParams): void {
+    const codes = fresh(`${label}/quantized`);
+    values.set(codes, { ...values.get(result)!, name: codes, type: qparams.dtype, qparams });
+    const quantizer = { op: 'Quantize', attributes: { to: qparams.dtype }, inputs: [source], outputs: [codes] };
+    nodes.push({ name: fresh(`${label}/Quantize`), ...quantizer });
+    nodes.push({ name: fresh(`${label}/Dequantize`), op: 'Dequantize', attributes: {}, inputs: [codes], outputs: [result] });
   }
 
   /** The product with weights and bias of integers behind a Dequantize; any other node as it is. */

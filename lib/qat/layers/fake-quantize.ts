@@ -15,8 +15,8 @@ export interface FakeQuantizeConfig {
 }
 
 /**
- * Fake-quantizes one tensor or several, which then have one range: [batch, ...] -> the same shapes. Until it has seen a batch,
- * in training or in `calibrate`, and in training for `delay` batches more, it passes values as they are.
+ * Fake-quantizes a tensor: [batch, ...] -> the same shape. Until it has seen a batch, in training or in `calibrate`, and in training
+ * for `delay` batches more, it passes values as they are.
  *
  * Without a quantizer of its own it rounds to the grid of the quantizer before it, which is what an average of integers becomes
  * where input and output share their scale.
@@ -37,8 +37,8 @@ export class FakeQuantize extends layers.Layer {
     const { quantizer } = this.#config;
     if (quantizer != null && this.#own === undefined) {
       const addWeight = this.addWeight.bind(this) as never;
-      const shape = (Array.isArray(inputShape[0]) ? [null] : inputShape) as (number | null)[];
-      this.#own = { state: new QuantizerState(quantizer, shape, addWeight), step: new StepCounter(addWeight, -1) };
+      const state = new QuantizerState(quantizer, inputShape as (number | null)[], addWeight);
+      this.#own = { state, step: new StepCounter(addWeight, -1) };
     }
     this.built = true;
   }
@@ -47,18 +47,8 @@ export class FakeQuantize extends layers.Layer {
     return inputShape;
   }
 
-  override call(inputs: tf.Tensor | tf.Tensor[], kwargs: { readonly training?: boolean }): tf.Tensor | tf.Tensor[] {
-    if (!Array.isArray(inputs)) return tf.tidy(() => this.#quantize(inputs, kwargs.training === true));
-    if (inputs.length === 1) return [tf.tidy(() => this.#quantize(inputs[0]!, kwargs.training === true))];
-    return tf.tidy(() => {
-      const joined = tf.concat(inputs.map((x) => tf.reshape(x, [-1])));
-      const quantized = this.#quantize(joined, kwargs.training === true);
-      const parts = tf.split(
-        quantized,
-        inputs.map(({ size }) => size),
-      );
-      return parts.map((part, i) => tf.reshape(part, inputs[i]!.shape));
-    });
+  override call(inputs: tf.Tensor | tf.Tensor[], kwargs: { readonly training?: boolean }): tf.Tensor {
+    return tf.tidy(() => this.#quantize(Array.isArray(inputs) ? inputs[0]! : inputs, kwargs.training === true));
   }
 
   #quantize(x: tf.Tensor, training: boolean): tf.Tensor {
@@ -143,14 +133,13 @@ function fractions(x: tf.Tensor, scale: number): tf.Tensor {
 
 /** The quantizer on whose grid all is that a layer reads, perhaps through layers that only move elements. */
 export function quantizerBefore(layer: layers.Layer): FakeQuantize | undefined {
-  const before = layer.inboundNodes[0]?.inboundLayers ?? [];
-  const [first, ...others] = before.map(gridOf);
-  return others.every((each) => each === first) ? first : undefined;
+  const [before, ...others] = layer.inboundNodes[0]?.inboundLayers ?? [];
+  return before === undefined || others.length > 0 ? undefined : gridOf(before);
 }
 
 function gridOf(layer: layers.Layer): FakeQuantize | undefined {
   if (layer instanceof FakeQuantize) return layer.leader;
-  return keepsGrid(layer) || layer.getClassName() === 'Concatenate' ? quantizerBefore(layer) : undefined;
+  return keepsGrid(layer) ? quantizerBefore(layer) : undefined;
 }
 
 const gridKeepers: ReadonlySet<string> = new Set(
