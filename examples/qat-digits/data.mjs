@@ -44,3 +44,34 @@ export function loadDigits(limit = Infinity) {
     test: part((digit) => splits[digit], end),
   };
 }
+
+/**
+ * The pictures, each moved by up to two pixels each way, as the seed says: [count, 28, 28, 1]. What digits lose at a border is
+ * background.
+ * @param {Digits} digits
+ * @param {number} seed
+ */
+export function movedPictures({ samples, count }, seed) {
+  const source = samples.x.dataSync();
+  const moved = new Float32Array(source.length);
+  const random = mulberry32(seed);
+  for (let i = 0; i < count; i++) {
+    const [down, right] = [Math.floor(random() * 5) - 2, Math.floor(random() * 5) - 2];
+    for (let row = Math.max(0, -down); row < Math.min(28, 28 - down); row++) {
+      const from = i * pixels + row * 28;
+      const line = source.subarray(from + Math.max(0, -right), from + Math.min(28, 28 - right));
+      moved.set(line, i * pixels + (row + down) * 28 + Math.max(0, right));
+    }
+  }
+  return tf.tensor(moved, samples.x.shape);
+}
+
+function mulberry32(seed) {
+  let state = seed | 0;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let x = Math.imul(state ^ (state >>> 15), state | 1);
+    x ^= x + Math.imul(x ^ (x >>> 7), x | 61);
+    return ((x ^ (x >>> 14)) >>> 0) / 2 ** 32;
+  };
+}

@@ -1,6 +1,7 @@
 /** Training and evaluation: every scheme gets the same. */
 import * as tf from '@tensorflow/tfjs-core';
 import { train } from 'octensor/qat';
+import { movedPictures } from './data.mjs';
 
 /** @typedef {import('./data.mjs').Digits} Digits */
 
@@ -12,24 +13,37 @@ export function stepsPerEpoch({ count }) {
 }
 
 /**
+ * Trains with pictures that are moved anew in each epoch.
  * @param {import('@tensorflow/tfjs-layers').LayersModel} model
  * @param {{ train: Digits, test: Digits }} digits
  * @param {{ epochs: number, learningRate: number, seed: number, teacher?: import('@tensorflow/tfjs-layers').LayersModel }} options
  * @returns {Promise<{ losses: number[], noise: number[], curve: number[], seconds: number }>}
  */
-export async function fitDigits(model, digits, { teacher, ...options }) {
+export async function fitDigits(model, digits, { epochs, learningRate, seed, teacher }) {
   const start = performance.now();
   const [losses, curve] = [[], []];
-  await train(model, digits.train.samples, {
-    ...options,
-    batchSize,
-    schedule: 'cosine',
-    ...(teacher !== undefined && { distillation: { teacher } }),
-    onStep: ({ loss }) => losses.push(loss),
-    onEpoch: () => {
-      curve.push(accuracyOf(classify(model, digits.test), digits.test));
-    },
-  });
+  const steps = epochs * stepsPerEpoch(digits.train);
+  const optimizer = tf.train.adam(learningRate);
+  for (let epoch = 0; epoch < epochs; epoch++) {
+    const own = seed * 1000 + epoch;
+    const x = movedPictures(digits.train, own);
+    const options = {
+      epochs: 1,
+      batchSize,
+      optimizer,
+      seed: own,
+      ...(teacher !== undefined && { distillation: { teacher } }),
+      onStep({ loss }) {
+        losses.push(loss);
+        // Along a cosine, for the next step (Loshchilov and Hutter 2017)
+        optimizer.learningRate = (learningRate / 2) * (1 + Math.cos((Math.PI * losses.length) / steps));
+      },
+    };
+    await train(model, { x, y: digits.train.samples.y }, options);
+    x.dispose();
+    curve.push(accuracyOf(classify(model, digits.test), digits.test));
+  }
+  optimizer.dispose();
   return { ...thinned(losses), curve, seconds: (performance.now() - start) / 1000 };
 }
 
