@@ -11,6 +11,7 @@
  */
 import { getKernelsForBackend, registerBackend, registerKernel } from '@tensorflow/tfjs-core';
 import { OctensorBackend } from './backend.js';
+import { registerGradients } from './gradients.js';
 import { kernels } from './kernels/index.js';
 import { backendName } from './kernels/kernel.js';
 
@@ -18,7 +19,11 @@ export { getThreads, setThreads } from './eager.js';
 
 const priority = 3; // tfjs-backend-cpu has 1, WebGL and WebAssembly 2
 
-registerBackend(backendName, () => new OctensorBackend(), priority);
+const create = () => {
+  registerGradients();
+  return new OctensorBackend();
+};
+registerBackend(backendName, create, priority);
 for (const kernel of kernels) registerKernel(kernel);
 const native = new Set(kernels.map(({ kernelName }) => kernelName));
 for (const kernel of getKernelsForBackend('cpu')) {

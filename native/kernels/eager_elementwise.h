@@ -150,11 +150,12 @@ OCTENSOR_INLINE uint8_t Compare(float a, float b) {
 // Plain loops, which compilers make vectors of.
 template <EagerComparison kOp, bool kManyA, bool kManyB>
 void EagerCompare(const EagerRows& rows, uint8_t* y) {
+  const size_t n = rows.n;  // which bytes that are stored might else change, as far as a compiler knows
   const float* a = rows.a;
   const float* b = rows.b;
-  for (size_t r = 0; r < rows.rows; ++r, a += rows.a_row, b += rows.b_row, y += rows.n) {
+  for (size_t r = 0; r < rows.rows; ++r, a += rows.a_row, b += rows.b_row, y += n) {
     const float first_a = *a, first_b = *b;
-    for (size_t i = 0; i < rows.n; ++i) y[i] = Compare<kOp>(kManyA ? a[i] : first_a, kManyB ? b[i] : first_b);
+    for (size_t i = 0; i < n; ++i) y[i] = Compare<kOp>(kManyA ? a[i] : first_a, kManyB ? b[i] : first_b);
   }
 }
 

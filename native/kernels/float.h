@@ -1,5 +1,6 @@
 // The interface of the float32 kernels: one FloatKernels per ISA, made of the templates in float_gemm.h, float_outer.h,
-// float_depthwise.h, float_elementwise.h and float_rows.h and of that ISA's vectors (kernels/<isa>/float.cc).
+// float_depthwise.h, float_pool.h, float_elementwise.h, float_rows.h and float_statistics.h and of that ISA's vectors
+// (kernels/<isa>/float.cc).
 //
 // Every output element is one chain of additions in a fixed order (bias, then taps, then k), whatever the tile, its place in
 // the matrix or the thread: results are reproducible to the bit on one ISA. Between ISAs they differ, for products are fused
@@ -86,6 +87,15 @@ struct FloatDepthwiseGradientRow {
   float* dw;        // taps lie `channels` apart
 };
 
+// One window of an image, the part of it that lies inside: `channels` of the image's `depth` channels.
+struct FloatPoolWindow {
+  size_t rows, columns, channels;
+  size_t row_step, depth;  // in elements
+  const float* x;
+  const float* dy;  // gradients only
+  float* y;         // the output's pixel; of gradients, what x's pixels are in dx
+};
+
 // Rounded as the exact result is, except kHardSwish (x * clamp(x + 3, 0, 6) / 6: three roundings) and those from kExp on, whose
 // errors float_functions.h states. kRound takes ties to even and never gives -0. kLeakyRelu is x > 0 ? x : x * lo; kSwish is
 // x * logistic(lo * x).
@@ -120,6 +130,11 @@ struct FloatKernels {
   void (*outer)(const FloatOuterTile& tile);
   void (*depthwise)(const FloatDepthwiseRow& row);
   void (*depthwise_gradient)(const FloatDepthwiseGradientRow& row);
+  // y[c] = the largest of the window's x[c], NaN passed over, or their average, summed row by row.
+  void (*pool_max)(const FloatPoolWindow& window);
+  void (*pool_average)(const FloatPoolWindow& window);
+  // Adds dy[c] to the first of the largest x[c]; to none where all are NaN or -Infinity. At most 2^24 pixels.
+  void (*pool_max_gradient)(const FloatPoolWindow& window);
   // y[i] = op(x[i]); y may be x.
   void (*unary)(FloatUnary op, const float* x, size_t n, FloatBounds bounds, float* y);
   // y[i] = clamp(op(a[i * a_step], b[i * b_step])), steps 0 or 1; y may be an operand whose step is 1.
@@ -127,6 +142,10 @@ struct FloatKernels {
                  float* y);
   // Widens *lo ... *hi to contain all of x. NaN is passed over.
   void (*range)(const float* x, size_t n, float* lo, float* hi);
+  // The same, and whether all of x are finite; where they are not, *lo and *hi may be anything.
+  bool (*extent)(const float* x, size_t n, float* lo, float* hi);
+  // y[i] = b = floor(|x[i]| * first * second) for x > 0, -1 - b for x < 0, zero_bin for 0. The factors are powers of two, b < 2^23.
+  void (*bins)(const float* x, size_t n, float first, float second, float zero_bin, float* y);
   // In float32, so of at most kMaxFloatRun elements: sum x, and sum (x - mean)^2.
   float (*sum)(const float* x, size_t n);
   float (*squares)(const float* x, size_t n, float mean);

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "ops/eager_memory.h"
+#include "ops/eager_outer.h"
 #include "ops/eager_window.h"
 #include "ops/float_gemm.h"
 #include "ops/float_panels.h"
@@ -25,6 +26,10 @@ Status EagerConvCall(const EagerCall& call) {
   Status status = fields.Finish();
   if (!status.ok()) return status;
 
+  if (IsPlainMatrix(w) && OutputPixels(w) <= kFewRows) {
+    const FloatPair one = {0, 0};
+    return MultiplyOuter(call, {OutputPixels(w), w.depth, channels, x, filter, bias, 1, false, &one, 1, bounds, y});
+  }
   const FloatKernels& kernels = *call.kernels;
   const FloatImages images = InputImages(w, x);
   EagerMemory memory(call);

@@ -30,11 +30,6 @@ Problem ReadProblem(EagerFields* fields) {
   return p;
 }
 
-bool IsPlainMatrix(const FloatWindow& w) {
-  return w.kernel_height == 1 && w.kernel_width == 1 && w.stride_y == 1 && w.stride_x == 1 && w.out_height == w.height &&
-         w.out_width == w.width;
-}
-
 // Of the filter, the taps of this phase in reverse order; a tap is [depth, channels] and becomes [channels, depth].
 void PackPhase(const FloatKernels& kernels, const Problem& p, const GradientPhase& phase, const float* filter, float* panels) {
   const FloatWindow& w = p.w;
@@ -180,8 +175,8 @@ Status EagerConvFilterGradientCall(const EagerCall& call) {
     const size_t image = i / w.out_height, row = i % w.out_height;
     segments[i] = static_cast<ptrdiff_t>(image * view.image_step + row * w.stride_y * view.row_step);
   }
-  FloatOuter({call.kernels, view.x, m / runs.size(), &runs, pixels, w.out_width, &segments, w.stride_x * w.depth, dy,
-              p.channels, filter, memory.At(partials), call.threads});
+  FloatOuter({call.kernels, view.x, m / runs.size(), &runs, pixels, kOuterSlice, w.out_width, &segments,
+              w.stride_x * w.depth, dy, p.channels, filter, memory.At(partials), call.threads});
   return {};
 }
 

@@ -135,6 +135,16 @@ constexpr int64_t kRealFunctionCount = sizeof(kRealFunctions) / sizeof(kRealFunc
 
 enum class Logical : uint8_t { kAnd, kOr, kNot };
 
+void RunLogical(Logical op, const uint8_t* a, const uint8_t* b, size_t n, uint8_t* y) {
+  if (op == Logical::kAnd) {
+    for (size_t i = 0; i < n; ++i) y[i] = (a[i] != 0) & (b[i] != 0);
+  } else if (op == Logical::kOr) {
+    for (size_t i = 0; i < n; ++i) y[i] = (a[i] | b[i]) != 0;
+  } else {
+    for (size_t i = 0; i < n; ++i) y[i] = a[i] == 0;
+  }
+}
+
 }  // namespace
 
 // op: an EagerUnary, p, q: its parameters, count; x, y: float32 of count, y may be x
@@ -249,15 +259,8 @@ Status EagerLogicalCall(const EagerCall& call) {
   uint8_t* y = fields.OutBool(count);
   const Status status = fields.Finish();
   if (!status.ok()) return status;
-  ForRuns(call, count, kMemoryNanoseconds / 4, [&](size_t first, size_t end) {
-    if (op == Logical::kAnd) {
-      for (size_t i = first; i < end; ++i) y[i] = (a[i] != 0) & (b[i] != 0);
-    } else if (op == Logical::kOr) {
-      for (size_t i = first; i < end; ++i) y[i] = (a[i] | b[i]) != 0;
-    } else {
-      for (size_t i = first; i < end; ++i) y[i] = a[i] == 0;
-    }
-  });
+  ForRuns(call, count, kMemoryNanoseconds / 4,
+          [&](size_t first, size_t end) { RunLogical(op, a + first, b + first, end - first, y + first); });
   return status;
 }
 

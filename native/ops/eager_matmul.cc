@@ -1,20 +1,15 @@
 // y[i] = clamp(A[i] B[i] + bias) on tensors that are there only for the call, either operand transposed or repeated.
-#include <math.h>
-
 #include <algorithm>
 #include <vector>
 
+#include "core/thread_pool.h"
 #include "ops/eager_memory.h"
+#include "ops/eager_outer.h"
 #include "ops/eager_window.h"
-#include "ops/float_outer.h"
-#include "ops/float_parts.h"
 #include "ops/float_products.h"
 
 namespace octensor {
 namespace {
-
-constexpr double kTransposeNanoseconds = 0.7;
-constexpr size_t kBlock = 32;  // of rows and columns: lines stay in the level-1 cache
 
 struct Problem {
   size_t m, k, n, a_count, b_count;
@@ -25,33 +20,6 @@ struct Problem {
   float* y;
 };
 
-// `count` matrices of [rows, columns].
-void Transpose(const float* x, size_t count, size_t rows, size_t columns, size_t threads, float* y) {
-  const double elements = static_cast<double>(count) * static_cast<double>(rows) * static_cast<double>(columns);
-  const size_t blocks = (rows + kBlock - 1) / kBlock;
-  ForParts(threads, count * blocks, kTransposeNanoseconds * elements, [&](size_t first, size_t end, size_t) {
-    for (size_t item = first; item < end; ++item) {
-      const size_t at = item / blocks * rows * columns, row = item % blocks * kBlock, end_row = std::min(rows, row + kBlock);
-      for (size_t j = 0; j < columns; ++j) {
-        for (size_t i = row; i < end_row; ++i) y[at + j * rows + i] = x[at + i * columns + j];
-      }
-    }
-  });
-}
-
-// A^T B, no bias: rows of A and B stand as the product of outer products wants them.
-Status MultiplyOuter(const EagerCall& call, const Problem& p) {
-  EagerMemory memory(call);
-  const size_t partials = memory.AddFloats(OuterPartials(p.m, p.k, p.n));
-  const Status status = memory.Reserve();
-  if (!status.ok()) return status;
-  for (size_t i = 0; i < p.pairs.size(); ++i) {
-    FloatOuterProduct({call.kernels, p.a + p.pairs[i].a * p.k * p.m, p.b + p.pairs[i].b * p.k * p.n, p.m, p.k, p.n,
-                       p.y + i * p.m * p.n, memory.At(partials), call.threads});
-  }
-  return {};
-}
-
 Status Multiply(const EagerCall& call, const Problem& p) {
   EagerMemory memory(call);
   const size_t transposed = memory.AddFloats(p.is_a_transposed ? p.a_count * p.m * p.k : 0);
@@ -59,7 +27,7 @@ Status Multiply(const EagerCall& call, const Problem& p) {
   const size_t bias_count = PaddedBiasCount(*call.kernels, p.n), bias = memory.AddFloats(bias_count);
   const Status status = memory.Reserve();
   if (!status.ok()) return status;
-  if (p.is_a_transposed) Transpose(p.a, p.a_count, p.k, p.m, call.threads, memory.At(transposed));
+  if (p.is_a_transposed) TransposeMatrices(p.a, p.a_count, p.k, p.m, call.threads, memory.At(transposed));
   std::fill_n(memory.At(bias), bias_count, 0.0f);
   if (p.has_bias) std::copy_n(p.bias, p.n, memory.At(bias));
   MultiplyPairs({call.kernels, p.m, p.k, p.n, p.is_a_transposed ? memory.At(transposed) : p.a, p.b, p.b_count,
@@ -100,15 +68,16 @@ Status EagerMatMulCall(const EagerCall& call) {
   p.y = fields.Out(EagerProduct(&fields, {products, p.m, p.n}));
   // Packed columns may be padded to whole vectors, of which a matrix has at most n.
   EagerProduct(&fields, {p.b_count, p.k, RoundUp(p.n, kMaxFloatNr)});
-  EagerProduct(&fields, {kMaxFloatMr, p.m, p.n});
+  EagerProduct(&fields, {kMaxThreads, p.m, p.n});
   const Status status = fields.Finish();
   if (!status.ok()) return status;
   if (!FindPairs({rank, dims, a_strides, b_strides}, products, p.a_count, p.b_count, &p.pairs)) {
     return {StatusCode::kShape, "expected strides to matrices of a and b"};
   }
-  const bool is_bounded = p.bounds.lo > -INFINITY || p.bounds.hi < INFINITY;
-  if (p.is_a_transposed && !p.is_b_transposed && !p.has_bias && !is_bounded) return MultiplyOuter(call, p);
-  return Multiply(call, p);
+  const bool has_few_rows = p.m <= kFewRows && p.pairs.size() == 1;
+  if (p.is_b_transposed || !(p.is_a_transposed || has_few_rows)) return Multiply(call, p);
+  return MultiplyOuter(call, {p.m, p.k, p.n, p.a, p.b, p.bias, p.a_count, p.is_a_transposed, p.pairs.data(), p.pairs.size(),
+                              p.bounds, p.y});
 }
 
 }  // namespace octensor

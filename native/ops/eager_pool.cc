@@ -1,11 +1,8 @@
 // Maximum and average over windows of images in NHWC order, each over the part of the window that lies inside the image, as
 // TensorFlow.js has them; and their gradients.
-#include <math.h>
-
 #include <algorithm>
 #include <cstring>
 
-#include "ops/eager_memory.h"
 #include "ops/eager_window.h"
 #include "ops/float_parts.h"
 
@@ -14,7 +11,7 @@ namespace {
 
 constexpr double kTapNanoseconds = 0.08, kGradientTapNanoseconds = 0.5;  // per tap and element
 constexpr size_t kBlock = 64;  // channels that one part of a gradient takes: with few images there are parts enough
-constexpr FloatBounds kNone = {-INFINITY, INFINITY};
+constexpr size_t kMaxTaps = size_t{1} << 24;  // kernels/float.h
 
 struct Problem {
   FloatWindow w;
@@ -26,6 +23,7 @@ Problem ReadProblem(EagerFields* fields) {
   p.w = ReadEagerWindow(fields);
   p.is_average = fields->Flag();
   if (p.w.dilation_y != 1 || p.w.dilation_x != 1) fields->Fail(StatusCode::kShape, "expected windows without gaps");
+  if (p.w.kernel_height * p.w.kernel_width > kMaxTaps) fields->Fail(StatusCode::kShape, "expected smaller windows");
   return p;
 }
 
@@ -52,47 +50,14 @@ double Work(const FloatWindow& w) {
   return pixels * static_cast<double>(w.kernel_height * w.kernel_width) * static_cast<double>(w.depth);
 }
 
-// First down the columns of a row of windows, as far as all windows together reach, then along it. A NaN is passed over, as by a
-// comparison with the largest so far; the largest of nothing is -Infinity.
-void PoolRow(const FloatKernels& kernels, const Problem& p, const float* image, size_t out_row, float* line, float* y) {
-  const FloatWindow& w = p.w;
-  const FloatBinary op = p.is_average ? FloatBinary::kAdd : FloatBinary::kMax;
-  const Span rows = RowSpan(w, out_row);
-  const size_t row = w.width * w.depth;
-  std::fill_n(line, row, p.is_average ? 0.0f : -INFINITY);
-  for (size_t i = rows.first; i < rows.end; ++i) kernels.binary(op, image + i * row, 1, line, 1, row, kNone, line);
-  for (size_t out = 0; out < w.out_width; ++out, y += w.depth) {
-    const Span columns = ColumnSpan(w, out);
-    std::copy_n(line + columns.first * w.depth, w.depth, y);
-    for (size_t i = columns.first + 1; i < columns.end; ++i) {
-      kernels.binary(op, line + i * w.depth, 1, y, 1, w.depth, kNone, y);
-    }
-    if (!p.is_average) continue;
-    const auto pixels = static_cast<float>((rows.end - rows.first) * (columns.end - columns.first));
-    kernels.binary(FloatBinary::kDiv, y, 1, &pixels, 0, w.depth, kNone, y);
-  }
-}
-
-// `count` channels of one window: dy goes to the first of the largest pixels, to none where all are NaN or -Infinity.
-void SpreadMaximum(const FloatWindow& w, Span rows, Span columns, const float* x, const float* dy, size_t count, float* dx) {
-  float largest[kBlock];
-  size_t place[kBlock];
-  constexpr size_t kNowhere = SIZE_MAX;
-  std::fill_n(largest, count, -INFINITY);
-  std::fill_n(place, count, kNowhere);
-  for (size_t i = rows.first; i < rows.end; ++i) {
-    for (size_t j = columns.first; j < columns.end; ++j) {
-      const size_t at = (i * w.width + j) * w.depth;
-      for (size_t c = 0; c < count; ++c) {
-        const bool is_larger = x[at + c] > largest[c];
-        largest[c] = is_larger ? x[at + c] : largest[c];
-        place[c] = is_larger ? at : place[c];
-      }
-    }
-  }
-  for (size_t c = 0; c < count; ++c) {
-    if (place[c] != kNowhere) dx[place[c] + c] += dy[c];
-  }
+FloatPoolWindow WindowOf(const FloatWindow& w, Span rows, Span columns, size_t channels) {
+  FloatPoolWindow window = {};
+  window.rows = rows.end - rows.first;
+  window.columns = columns.end - columns.first;
+  window.channels = channels;
+  window.row_step = w.width * w.depth;
+  window.depth = w.depth;
+  return window;
 }
 
 void SpreadAverage(const FloatWindow& w, Span rows, Span columns, const float* dy, size_t count, float* dx) {
@@ -113,17 +78,19 @@ Status EagerPoolCall(const EagerCall& call) {
   const FloatWindow& w = p.w;
   const float* x = fields.In(XCount(p, &fields));
   float* y = fields.Out(YCount(p, &fields));
-  EagerProduct(&fields, {call.threads, w.width, w.depth});
-  Status status = fields.Finish();
+  const Status status = fields.Finish();
   if (!status.ok()) return status;
-  EagerMemory memory(call);
-  const size_t line = RoundUp(w.width * w.depth, kAlignment), lines = memory.AddFloats(call.threads * line);
-  status = memory.Reserve();
-  if (!status.ok()) return status;
-  ForParts(call.threads, w.batches * w.out_height, kTapNanoseconds * Work(w), [&](size_t first, size_t end, size_t worker) {
+  const auto pool = p.is_average ? call.kernels->pool_average : call.kernels->pool_max;
+  ForParts(call.threads, w.batches * w.out_height, kTapNanoseconds * Work(w), [&](size_t first, size_t end, size_t) {
     for (size_t i = first; i < end; ++i) {
       const float* image = x + i / w.out_height * w.height * w.width * w.depth;
-      PoolRow(*call.kernels, p, image, i % w.out_height, memory.At(lines) + worker * line, y + i * w.out_width * w.depth);
+      const Span rows = RowSpan(w, i % w.out_height);
+      for (size_t out = 0; out < w.out_width; ++out) {
+        FloatPoolWindow window = WindowOf(w, rows, ColumnSpan(w, out), w.depth);
+        window.x = image + (rows.first * w.width + ColumnSpan(w, out).first) * w.depth;
+        window.y = y + (i * w.out_width + out) * w.depth;
+        pool(window);
+      }
     }
   });
   return {};
@@ -153,7 +120,12 @@ Status EagerPoolGradientCall(const EagerCall& call) {
         if (p.is_average) {
           SpreadAverage(w, rows, columns, from, count, to);
         } else {
-          SpreadMaximum(w, rows, columns, x + n * image + c, from, count, to);
+          const size_t corner = (rows.first * w.width + columns.first) * w.depth;
+          FloatPoolWindow window = WindowOf(w, rows, columns, count);
+          window.x = x + n * image + c + corner;
+          window.dy = from;
+          window.y = to + corner;
+          call.kernels->pool_max_gradient(window);
         }
       }
       if (!p.is_average) continue;

@@ -24,6 +24,11 @@ FloatBounds ReadEagerBounds(EagerFields* fields);
 
 inline FloatImages InputImages(const FloatWindow& w, const float* x) { return {x, w.batches, w.height, w.width, w.depth}; }
 inline size_t InputCount(const FloatWindow& w) { return w.batches * w.height * w.width * w.depth; }
+// Whether the convolution is a product of matrices, one row a pixel.
+inline bool IsPlainMatrix(const FloatWindow& w) {
+  return w.kernel_height == 1 && w.kernel_width == 1 && w.stride_y == 1 && w.stride_x == 1 && w.out_height == w.height &&
+         w.out_width == w.width;
+}
 inline size_t OutputPixels(const FloatWindow& w) { return w.batches * w.out_height * w.out_width; }
 
 // The gradient by a convolution's input, of all places whose distance from the padded edge leaves the same remainder `phase` when

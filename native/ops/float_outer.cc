@@ -14,6 +14,10 @@ constexpr double kMacNanoseconds = 0.03;
 constexpr size_t kMinGroup = 512, kMaxGroups = 8;
 // So many rows of C are enough parts for all threads.
 constexpr size_t kManyRows = 512;
+// Panels of C's columns that are computed together: a slice of them stays in the level-2 cache.
+constexpr size_t kPartPanels = 8;
+// Of B: matrices with long rows are cut into shorter slices.
+constexpr size_t kSliceElements = size_t{1} << 16, kShortSlice = 32;
 
 size_t CeilDiv(size_t a, size_t b) { return (a + b - 1) / b; }
 
@@ -23,15 +27,18 @@ struct Plan {
   const FloatOuterArgs* args;
   size_t m;
   size_t segments, slice_segments, slices, groups;
-  size_t run_tiles;  // of each run
+  size_t run_tiles;     // of each run
+  size_t column_parts;  // of C
 };
 
-// Tiles first to end of group `group`, slice by slice, so that a slice of A and B is in the cache for all of them.
-void RunTiles(const Plan& plan, size_t group, size_t first_tile, size_t end_tile) {
+// Tiles first to end of group `group` and columns `part`, slice by slice, so that a slice of A and B is in the cache for all.
+void RunTiles(const Plan& plan, size_t group, size_t part, size_t first_tile, size_t end_tile) {
   const FloatOuterArgs& args = *plan.args;
-  float* c = group == 0 ? args.c : args.partials + (group - 1) * plan.m * args.n;
+  const size_t nr = args.kernels->nr, panels = CeilDiv(args.n, nr);
+  const size_t column = panels * part / plan.column_parts * nr;
+  float* c = (group == 0 ? args.c : args.partials + (group - 1) * plan.m * args.n) + column;
   FloatOuterTile tile;
-  tile.n = args.n;
+  tile.n = std::min(panels * (part + 1) / plan.column_parts * nr, args.n) - column;
   tile.a_step = args.a_step;
   tile.b_step = args.n;
   tile.c_stride = args.n;
@@ -42,7 +49,7 @@ void RunTiles(const Plan& plan, size_t group, size_t first_tile, size_t end_tile
     tile.taps = std::min(plan.slice_segments, plan.segments - segment);
     tile.k = std::min(args.segment, args.k - segment * args.segment);
     tile.tap_offsets = args.segment_offsets->data() + segment;
-    tile.b = args.b + segment * args.segment * args.n;
+    tile.b = args.b + segment * args.segment * args.n + column;
     for (size_t t = first_tile; t < end_tile; ++t) {
       const size_t run = t / plan.run_tiles, at = t % plan.run_tiles;
       const size_t row = args.run * at / plan.run_tiles;
@@ -63,17 +70,19 @@ void FloatOuter(const FloatOuterArgs& args) {
   plan.args = &args;
   plan.m = args.run_offsets->size() * args.run;
   plan.segments = args.segment_offsets->size();
-  plan.slice_segments = CeilDiv(kOuterSlice, args.segment);
+  plan.slice_segments = CeilDiv(args.slice, args.segment);
   plan.slices = CeilDiv(plan.segments, plan.slice_segments);
   plan.groups = std::min(GroupCount(plan.m, args.k), plan.slices);
   plan.run_tiles = CeilDiv(args.run, args.kernels->mr);
   const size_t tiles = args.run_offsets->size() * plan.run_tiles;
+  plan.column_parts = CeilDiv(args.n, kPartPanels * args.kernels->nr);
   const double macs = static_cast<double>(plan.m) * static_cast<double>(args.k) * static_cast<double>(args.n);
-  ForParts(args.threads, plan.groups * tiles, kMacNanoseconds * macs, [&](size_t first, size_t end, size_t) {
-    // A part is some tiles of the first group, all of the next ones, some of the last.
+  const size_t items = plan.groups * plan.column_parts * tiles;
+  ForParts(args.threads, items, kMacNanoseconds * macs, [&](size_t first, size_t end, size_t) {
+    // A part is some tiles of the first group and columns, all of the next ones, some of the last.
     while (first < end) {
-      const size_t group = first / tiles, tile = first % tiles, last = std::min(tiles, tile + end - first);
-      RunTiles(plan, group, tile, last);
+      const size_t at = first / tiles, tile = first % tiles, last = std::min(tiles, tile + end - first);
+      RunTiles(plan, at / plan.column_parts, at % plan.column_parts, tile, last);
       first += last - tile;
     }
   });
@@ -86,10 +95,11 @@ void FloatOuter(const FloatOuterArgs& args) {
 
 void FloatOuterProduct(const FloatOuterMatrices& matrices) {
   const std::vector<ptrdiff_t> one_run = {0};
-  std::vector<ptrdiff_t> segments(CeilDiv(matrices.k, kOuterSlice));
-  for (size_t i = 0; i < segments.size(); ++i) segments[i] = static_cast<ptrdiff_t>(i * kOuterSlice * matrices.m);
-  FloatOuter({matrices.kernels, matrices.a, matrices.m, &one_run, matrices.k, kOuterSlice, &segments, matrices.m, matrices.b,
-              matrices.n, matrices.c, matrices.partials, matrices.threads});
+  const size_t slice = std::clamp(kSliceElements / matrices.n, kShortSlice, kOuterSlice);
+  std::vector<ptrdiff_t> segments(CeilDiv(matrices.k, slice));
+  for (size_t i = 0; i < segments.size(); ++i) segments[i] = static_cast<ptrdiff_t>(i * slice * matrices.m);
+  FloatOuter({matrices.kernels, matrices.a, matrices.m, &one_run, matrices.k, slice, slice, &segments, matrices.m,
+              matrices.b, matrices.n, matrices.c, matrices.partials, matrices.threads});
 }
 
 }  // namespace octensor

@@ -22,7 +22,7 @@ struct FloatOuterArgs {
   const float* a;
   size_t run;  // columns of A in each run
   const std::vector<ptrdiff_t>* run_offsets;
-  size_t k, segment;  // segments of that many k's; the last one may be shorter if a segment is a slice or more
+  size_t k, slice, segment;  // segments of that many k's; the last one may be shorter if a segment is a slice or more
   const std::vector<ptrdiff_t>* segment_offsets;
   size_t a_step;   // from one k to the next, in elements
   const float* b;  // [k, n]
@@ -32,7 +32,7 @@ struct FloatOuterArgs {
   size_t threads;
 };
 
-// k's of a segment of matrices that have no other segments.
+// k's of a slice, but where rows are long.
 constexpr size_t kOuterSlice = 256;
 
 size_t OuterPartials(size_t m, size_t k, size_t n);

@@ -1,5 +1,6 @@
 /** One computation on TensorFlow.js's own cpu backend, which is the definition, and on this one. */
 import '@tensorflow/tfjs-backend-cpu';
+import '@tensorflow/tfjs-layers'; // registers gradients
 import * as tf from '@tensorflow/tfjs-core';
 import type { ExecutionContext } from 'ava';
 import 'octensor/tfjs';
@@ -14,6 +15,14 @@ export interface Result {
   readonly shape: readonly number[];
   readonly dtype: tf.DataType;
   readonly values: ArrayLike<number>;
+}
+
+/** Makes arrays of these lengths that tensors will get next contain NaN: a kernel that leaves elements out shows. */
+export function soil(lengths: readonly number[]): void {
+  for (const length of lengths) {
+    tf.dispose(Array.from({ length: 6 }, () => tf.tidy(() => tf.neg(tf.fill([length], Number.NaN)))));
+    tf.dispose(Array.from({ length: 6 }, () => tf.tidy(() => tf.notEqual(tf.fill([length], Number.NaN), 0))));
+  }
 }
 
 /** Tensors that `compute` makes and does not return are disposed of. */
@@ -37,6 +46,8 @@ export async function sameOnBoth(
   { relative = 0, absolute = 0 }: Tolerance = {},
 ): Promise<void> {
   const expected = await resultsOn('cpu', compute);
+  await resultsOn('octensor', compute);
+  soil(expected.map(({ values }) => values.length));
   const actual = await resultsOn('octensor', compute);
   t.is(actual.length, expected.length, what);
   for (const [i, { shape, dtype, values }] of expected.entries()) {

@@ -15,6 +15,7 @@ import {
   type FusedConv2DInputs,
   type KernelConfig,
   type TensorInfo,
+  util,
 } from '@tensorflow/tfjs-core';
 import type { OctensorBackend } from '../backend.js';
 import { eager, eagerKind } from '../eager.js';
@@ -81,6 +82,8 @@ const conv2dBackpropInput = nativeKernel<Present<Conv2DBackpropInputInputs>, Con
     const info = convInfo(attrs.inputShape, filter.shape, attrs, 1);
     const window = windowNumbers(info);
     if (!window || filter.shape[2] !== info.inChannels) return undefined;
+    // conv2dTranspose also takes images that no convolution gives.
+    if (!util.arraysEqual(dy.shape, info.outShape)) return undefined;
     const operands = [backend.floats(dy), backend.floats(filter)];
     const [dx, result] = backend.makeFloats(info.inShape);
     eager(inputGradientKind, [...window, info.outChannels], ...operands, result);

@@ -1,17 +1,21 @@
-/** Casts, selections, and operators on bool tensors. */
+/** Casts, selections, operators on bool tensors, and tensors of one value. */
 import {
   Cast,
   type CastAttrs,
   type CastInputs,
+  Fill,
+  type FillAttrs,
   type KernelConfig,
   LogicalAnd,
   LogicalNot,
   LogicalOr,
   NotEqual,
+  OnesLike,
   Select,
   type SelectInputs,
   type TensorInfo,
   util,
+  ZerosLike,
 } from '@tensorflow/tfjs-core';
 import { eager, eagerKind } from '../eager.js';
 import { areFloats, nativeKernel, type Present, runKernel } from './kernel.js';
@@ -75,10 +79,29 @@ const logicalNot = nativeKernel<{ readonly x: TensorInfo }>(LogicalNot, ({ input
   return y;
 });
 
+function filled(name: string, value: number): KernelConfig {
+  return nativeKernel<{ readonly x: TensorInfo }>(name, ({ inputs: { x }, backend }) => {
+    if (!areFloats(x)) return undefined;
+    const [y, result] = backend.makeFloats(x.shape);
+    result.fill(value);
+    return y;
+  });
+}
+
+const fill = nativeKernel<object, FillAttrs>(Fill, ({ attrs: { shape, value, dtype }, backend }) => {
+  if (typeof value !== 'number' || dtype !== 'float32') return undefined;
+  const [y, result] = backend.makeFloats(shape);
+  result.fill(value);
+  return y;
+});
+
 export const logicalKernels: readonly KernelConfig[] = [
   cast,
   select,
   logical(LogicalAnd, 'and'),
   logical(LogicalOr, 'or'),
   logicalNot,
+  filled(ZerosLike, 0),
+  filled(OnesLike, 1),
+  fill,
 ];

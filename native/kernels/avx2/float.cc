@@ -7,7 +7,9 @@
 #include "kernels/float_elementwise.h"
 #include "kernels/float_gemm.h"
 #include "kernels/float_outer.h"
+#include "kernels/float_pool.h"
 #include "kernels/float_rows.h"
+#include "kernels/float_statistics.h"
 
 namespace octensor {
 namespace {
@@ -38,9 +40,14 @@ const FloatKernels kFloat_6x16_avx2 = {"octensor_f32_6x16__avx2",
                                        Outer,
                                        Depthwise<Avx2>,
                                        DepthwiseGradient<Avx2>,
+                                       PoolWindow<Avx2, false>,
+                                       PoolWindow<Avx2, true>,
+                                       MaxGradient<Avx2>,
                                        Unary<Avx2>,
                                        Binary<Avx2>,
                                        Range<Avx2>,
+                                       Extent<Avx2>,
+                                       Bins<Avx2>,
                                        Sum<Avx2>,
                                        Squares<Avx2>,
                                        ExpSum<Avx2>,

@@ -7,7 +7,9 @@
 #include "kernels/float_elementwise.h"
 #include "kernels/float_gemm.h"
 #include "kernels/float_outer.h"
+#include "kernels/float_pool.h"
 #include "kernels/float_rows.h"
+#include "kernels/float_statistics.h"
 
 namespace octensor {
 namespace {
@@ -43,9 +45,14 @@ const FloatKernels kFloat_14x32_avx512 = {"octensor_f32_14x32__avx512",
                                           Outer,
                                           Depthwise<Avx512>,
                                           DepthwiseGradient<Avx512>,
+                                          PoolWindow<Avx512, false>,
+                                          PoolWindow<Avx512, true>,
+                                          MaxGradient<Avx512>,
                                           Unary<Avx512>,
                                           Binary<Avx512>,
                                           Range<Avx512>,
+                                          Extent<Avx512>,
+                                          Bins<Avx512>,
                                           Sum<Avx512>,
                                           Squares<Avx512>,
                                           ExpSum<Avx512>,

@@ -7,7 +7,9 @@
 #include "kernels/float_elementwise.h"
 #include "kernels/float_gemm.h"
 #include "kernels/float_outer.h"
+#include "kernels/float_pool.h"
 #include "kernels/float_rows.h"
+#include "kernels/float_statistics.h"
 
 namespace octensor {
 namespace {
@@ -39,9 +41,14 @@ const FloatKernels kFloat_8x8_neon = {"octensor_f32_8x8__neon",
                                       Outer,
                                       Depthwise<Neon>,
                                       DepthwiseGradient<Neon>,
+                                      PoolWindow<Neon, false>,
+                                      PoolWindow<Neon, true>,
+                                      MaxGradient<Neon>,
                                       Unary<Neon>,
                                       Binary<Neon>,
                                       Range<Neon>,
+                                      Extent<Neon>,
+                                      Bins<Neon>,
                                       Sum<Neon>,
                                       Squares<Neon>,
                                       ExpSum<Neon>,

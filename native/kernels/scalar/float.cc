@@ -7,7 +7,9 @@
 #include "kernels/float_elementwise.h"
 #include "kernels/float_gemm.h"
 #include "kernels/float_outer.h"
+#include "kernels/float_pool.h"
 #include "kernels/float_rows.h"
+#include "kernels/float_statistics.h"
 
 namespace octensor {
 namespace {
@@ -37,9 +39,14 @@ const FloatKernels kFloat_4x8_scalar = {"octensor_f32_4x8__scalar",
                                         Outer,
                                         Depthwise<Scalar>,
                                         DepthwiseGradient<Scalar>,
+                                        PoolWindow<Scalar, false>,
+                                        PoolWindow<Scalar, true>,
+                                        MaxGradient<Scalar>,
                                         Unary<Scalar>,
                                         Binary<Scalar>,
                                         Range<Scalar>,
+                                        Extent<Scalar>,
+                                        Bins<Scalar>,
                                         Sum<Scalar>,
                                         Squares<Scalar>,
                                         ExpSum<Scalar>,
