@@ -134,6 +134,14 @@ test('JSON that is no model', async (t) => {
   const deep = `{"modelTopology": ${'['.repeat(1e6)}${']'.repeat(1e6)}}`;
   await rejectsCode(t, loadModel(bytes(deep)), 'ERR_MODEL_FORMAT', 'modelTopology');
   await rejectsCode(t, loadModel({ modelTopology: new ArrayBuffer(3) }), 'ERR_UNSUPPORTED_OP', 'binary');
+  const cyclic: { config?: object } = {};
+  cyclic.config = cyclic;
+  await rejectsCode(t, loadModel({ modelTopology: cyclic }), 'ERR_MODEL_FORMAT', 'what JSON can hold');
+  await rejectsCode(
+    t,
+    loadModel({ modelTopology: { class_name: 'Model', config: { layers: new Array(3) } } }),
+    'ERR_MODEL_FORMAT',
+  );
 });
 
 interface LayerJson {
