@@ -84,7 +84,8 @@ export const runs = [
   ...sides(
     'BatchNorm',
     [
-      [{ weights: 4, activations: 4 }, schemes['straight-through']],
+      // Learned levels: those that follow the weights scale with them, so that there is nothing to correct
+      [{ weights: 4, activations: 4 }, schemes.nudged],
       [{ weights: 2, activations: 2 }, schemes.LSQ],
     ].flatMap(([bits, config]) => [
       ['corrected, then frozen', bits, config, {}],
