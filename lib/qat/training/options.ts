@@ -38,6 +38,8 @@ export interface TrainOptions {
   /** Of the order of samples; 0 by default. Dropout is reproducible where its layer was given a seed. */
   readonly seed?: number;
   readonly onEpoch?: (report: EpochReport) => void | Promise<void>;
+  /** After every step, from 0 on; `loss` is that of its batch. */
+  readonly onStep?: (report: { readonly step: number; readonly steps: number; readonly loss: number }) => void;
   /** ERR_ABORTED before the next step. */
   readonly signal?: AbortSignal;
 }
@@ -118,7 +120,8 @@ export function makeOptimizer({ optimizer = 'adam', learningRate = 1e-3, schedul
     setRate(done, total) {
       if (schedule !== 'cosine') return;
       const rate = (learningRate * (1 + Math.cos((Math.PI * done) / total))) / 2;
-      if (made instanceof tf.SGDOptimizer) made.setLearningRate(rate);
+      // By its method: to tfjs every optimizer is an instance of every other's class
+      if ('setLearningRate' in made) made.setLearningRate(rate);
       // Adam has no method for it, and reads the field in every step
       else (made as unknown as { learningRate: number }).learningRate = rate;
     },
