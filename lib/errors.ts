@@ -9,6 +9,7 @@ export const errorCodes = [
   'ERR_NATIVE',
   'ERR_ABORTED',
   'ERR_OPTION',
+  'ERR_TRAINING',
 ] as const;
 
 /**
@@ -17,6 +18,7 @@ export const errorCodes = [
  * - `ERR_QUANTIZATION`: a scale, a zero point or a clamp bound
  * - `ERR_NATIVE`: the addon, or an instruction set that this machine lacks
  * - `ERR_OPTION`: any other argument
+ * - `ERR_TRAINING`: a loss that is not finite
  */
 export type ErrorCode = (typeof errorCodes)[number];
 

@@ -3,9 +3,10 @@
 export type { AnalyzeOptions, LayerReport } from './analyze.js';
 export { type CpuInfo, cpuInfo } from './cpu-info.js';
 export { type ErrorCode, OctensorError } from './errors.js';
+export type { LayersModelArtifacts } from './formats/layers-model/artifacts.js';
 export type { Attribute, Attributes, Dim, Graph, Node, State, Value } from './graph/graph.js';
 export type { Isa } from './isa.js';
-export { loadModel } from './model.js';
+export { loadModel, type ModelSource } from './model.js';
 export type { QParams, QuantizedType } from './quant/qparams.js';
 export type { Numerics } from './quant/requant.js';
 export type { Quantized, QuantizeOptions, QuantizeProgress } from './quantize.js';

@@ -1,12 +1,16 @@
-/** Reads a model from a file, a file: URL or bytes. */
+/** Reads a model from a file, a file: URL, bytes or the artifacts of a Layers model. */
 import { type FileHandle, open } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { describe, invalid, OctensorError } from './errors.js';
+import type { LayersModelArtifacts } from './formats/layers-model/artifacts.js';
 import type { Graph } from './graph/graph.js';
 import { fuseQdq, type QdqEntry } from './passes/fuse-qdq.js';
 import { typedArrayName } from './typed-array.js';
 
-export type ModelFormat = 'onnx' | 'tflite';
+export type ModelFormat = 'onnx' | 'tflite' | 'layers';
+
+/** A path, a file: URL, the bytes of a file, or a Layers model as `tf.io` has it in memory. */
+export type ModelSource = string | URL | Uint8Array | LayersModelArtifacts;
 
 export interface LoadOptions {
   /** By default found out from the content. */
@@ -20,17 +24,21 @@ export interface LoadOptions {
 const maxModelBytes = 2 ** 31 - 1;
 
 /**
- * The graph of an ONNX or TFLite model. Throws ERR_MODEL_FORMAT for a file that cannot be read (`cause` says why) or is no model,
+ * The graph of an ONNX or TFLite model, or of a TensorFlow.js Layers model: its model.json, or its artifacts in memory. Throws ERR_MODEL_FORMAT for a file that cannot be read (`cause` says why) or is no model,
  * and ERR_UNSUPPORTED_OP for one that needs what this version lacks.
  */
-export async function loadModel(model: string | URL | Uint8Array): Promise<Graph> {
+export async function loadModel(model: ModelSource): Promise<Graph> {
   return loadGraph(model);
 }
 
-export async function loadGraph(model: string | URL | Uint8Array, { format, signal, onQdq }: LoadOptions = {}): Promise<Graph> {
+export async function loadGraph(model: ModelSource, { format, signal, onQdq }: LoadOptions = {}): Promise<Graph> {
+  if (isArtifacts(model)) {
+    const { importLayers } = await import('./formats/layers-model/import.js');
+    return importLayers(model).graph;
+  }
   const isBytes = typedArrayName(model) === 'Uint8Array';
   if (!isBytes && typeof model !== 'string' && !(model instanceof URL)) {
-    throw invalid('ERR_OPTION', 'model', 'a path, a file: URL or a Uint8Array', model);
+    throw invalid('ERR_OPTION', 'model', 'a path, a file: URL, a Uint8Array or the artifacts of a Layers model', model);
   }
   // A quarter of all code, which a program that makes its graphs itself need not read; here it is compiled while the file is read
   const importer = format === 'onnx' || isBytes ? undefined : import('./formats/tflite/import.js');
@@ -50,10 +58,18 @@ export async function loadGraph(model: string | URL | Uint8Array, { format, sign
     onQdq?.(log);
     return graph;
   }
+  if (found === 'layers') {
+    const { importLayersModel } = await import('./formats/layers-model/import.js');
+    return importLayersModel(bytes, { path: isBytes ? undefined : pathOf(model as string | URL) });
+  }
   throw new OctensorError(
     'ERR_MODEL_FORMAT',
-    `${name}: expected an ONNX or TFLite model, got ${bytes.length} bytes of something else`,
+    `${name}: expected an ONNX or TFLite model, or the model.json of TensorFlow.js, got ${bytes.length} bytes of something else`,
   );
+}
+
+function isArtifacts(model: unknown): model is LayersModelArtifacts {
+  return typeof model === 'object' && model !== null && !(model instanceof URL) && Object.hasOwn(model, 'modelTopology');
 }
 
 function pathOf(model: string | URL): string {
@@ -101,13 +117,21 @@ function tooLarge(name: string, sizeBytes: number): OctensorError {
   return new OctensorError('ERR_MODEL_FORMAT', `${name}: expected at most ${maxModelBytes} bytes, got ${sizeBytes}`);
 }
 
-/** By what the bytes begin with; undefined where they are neither. */
+/** By what the bytes begin with; undefined where they are none of them. */
 function formatOf(bytes: Uint8Array): ModelFormat | undefined {
   // A FlatBuffer: the root's offset, then the file identifier.
   if (String.fromCharCode(...bytes.subarray(4, 8)) === 'TFL3') return 'tflite';
+  if (isJsonObject(bytes)) return 'layers';
   // ModelProto: ir_version, a varint of one byte, is field 1 and written first by every known tool; a field 2 to 8 follows.
   const [tag, version, next] = bytes;
   const isOnnx =
     tag === 0x08 && version !== undefined && version < 0x80 && next !== undefined && next >> 3 >= 2 && next >> 3 <= 8;
   return isOnnx ? 'onnx' : undefined;
+}
+
+/** An object after white space; the byte order mark may stand before it. */
+function isJsonObject(bytes: Uint8Array): boolean {
+  const start = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
+  const first = bytes.subarray(start, start + 64).find((byte) => byte !== 0x20 && (byte < 0x09 || byte > 0x0d));
+  return first === 0x7b;
 }

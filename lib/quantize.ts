@@ -12,10 +12,12 @@ import { agreementOf } from './quantize/agreement.js';
 import { Calibration } from './quantize/calibration.js';
 import { constantQuantizer, type Roundings } from './quantize/constants.js';
 import { quantizeDynamically } from './quantize/dynamic.js';
+import { chooseFloat, type MixedInput } from './quantize/mixed-precision.js';
 import { type CheckedOptions, checkQuantizeOptions, type QuantizeOptions } from './quantize/options.js';
 import { inputDimsOf, prepareForAny, prepareGraph } from './quantize/prepare.js';
-import { adaptRoundings, equalizeWithin, smooth, withCorrectedBiases } from './quantize/refine.js';
+import { adaptRoundings, balance, equalizeWithin, smooth, withCorrectedBiases } from './quantize/refine.js';
 import { reopen } from './quantize/reopen.js';
+import { withStatistics } from './quantize/statistics.js';
 import { quantizeWeightsOnly } from './quantize/weights-only.js';
 import { throwIfAborted } from './session/options.js';
 
@@ -56,17 +58,28 @@ function quantizeConstants(graph: Graph, options: CheckedOptions): Quantized {
 
 async function quantizeStatic(graph: Graph, options: CheckedOptions): Promise<Quantized> {
   const calibration = await Calibration.open(options);
+  try {
+    return await quantizeWith(calibration, graph, options);
+  } finally {
+    await calibration.close();
+  }
+}
+
+async function quantizeWith(calibration: Calibration, graph: Graph, options: CheckedOptions): Promise<Quantized> {
   const dims = inputDimsOf(graph, calibration.first);
   const prepared = prepareGraph(graph, dims);
   const placement = placeQuantizers(prepared, options.exclude);
   const ranges = await observe(calibration, prepared, placement, options.resolved);
   let better = prepared;
-  if (options.equalize) better = await equalizeWithin(better, calibration);
+  if (options.equalize === true) better = await equalizeWithin(better, calibration);
+  if (options.equalize === 'activations') better = await balance(better, calibration, options.resolved);
   if (options.smooth !== undefined) better = await smooth(better, calibration, options.smooth);
   // Values of another graph have other ranges
   const observed = better === prepared ? { placement, ranges } : await observeAgain(calibration, better, options);
-  const quantized = await finish(better, observed, calibration, options);
+  const assembler = await Assembler.create(better, observed, calibration, options);
+  const quantized = await assembler.assemble(new Set(await assembler.preciseNodes()));
   await warnOfChance(prepared, quantized.graph, calibration, options);
+  throwIfAborted(options.signal, 'quantize');
   return { ...quantized, graph: reopen(quantized.graph, graph, dims) };
 }
 
@@ -90,33 +103,82 @@ interface Observed {
   readonly ranges: ReadonlyMap<string, Range>;
 }
 
-async function finish(graph: Graph, observed: Observed, calibration: Calibration, options: CheckedOptions): Promise<Quantized> {
-  const { resolved: scheme } = options;
-  const { placement, ranges } = observed;
-  const parameters = activationParameters(placement, ranges, scheme);
-  const nearest = constantQuantizer(graph, scheme);
-  const roundings = options.adaround
-    ? await adaptRoundings(graph, placement.targets, calibration, nearest, options)
-    : randomRoundings(placement, options);
-  const constants = constantQuantizer(graph, scheme, roundings);
-  let spelled = insertQuantizers(graph, placement, parameters, constants);
-  if (options.biasCorrection) {
-    const corrected = await withCorrectedBiases(graph, spelled, placement.targets, calibration, constants, options);
-    // Nodes are others, names are the same
-    const again = placeQuantizers(corrected, options.exclude);
-    spelled = insertQuantizers(corrected, again, parameters, constantQuantizer(corrected, scheme, roundings));
+/** What is left to do once ranges are known, for one choice of nodes that stay float after another. */
+class Assembler {
+  readonly #graph: Graph;
+  readonly #observed: Observed;
+  readonly #calibration: Calibration;
+  readonly #options: CheckedOptions;
+  readonly #roundings: Roundings;
+
+  private constructor(
+    graph: Graph,
+    observed: Observed,
+    calibration: Calibration,
+    options: CheckedOptions,
+    roundings: Roundings,
+  ) {
+    this.#graph = graph;
+    this.#observed = observed;
+    this.#calibration = calibration;
+    this.#options = options;
+    this.#roundings = roundings;
   }
-  const { graph: fused, log } = fuseQdq(spelled);
-  return { graph: describeOrigin(fused, options), ranges: new Map(ranges), log: merged(log, placement.left) };
+
+  static async create(graph: Graph, observed: Observed, calibration: Calibration, options: CheckedOptions): Promise<Assembler> {
+    const { placement } = observed;
+    const nearest = constantQuantizer(graph, options.resolved);
+    const roundings = options.adaround
+      ? await adaptRoundings(graph, placement.targets, calibration, nearest, options)
+      : randomRoundings(placement, options);
+    return new Assembler(graph, observed, calibration, options, roundings);
+  }
+
+  /** Nodes that have to stay float for the precision that was asked for. */
+  async preciseNodes(): Promise<readonly string[]> {
+    const { mixedPrecision, resolved } = this.#options;
+    if (mixedPrecision === undefined) return [];
+    const { placement, ranges } = this.#observed;
+    const input: MixedInput = {
+      graph: this.#graph,
+      placement,
+      parameters: activationParameters(placement, ranges, resolved),
+      constants: constantQuantizer(this.#graph, resolved, this.#roundings),
+      batches: this.#calibration.kept,
+      assemble: async (float) => (await this.assemble(float)).graph,
+    };
+    return chooseFloat(input, mixedPrecision.targetSqnrDb, this.#options);
+  }
+
+  async assemble(precise: ReadonlySet<string>): Promise<Quantized> {
+    const [graph, options] = [this.#graph, this.#options];
+    const { resolved: scheme, exclude } = options;
+    const { ranges } = this.#observed;
+    const placement = placeQuantizers(graph, exclude, precise);
+    const parameters = activationParameters(placement, ranges, scheme);
+    const constants = constantQuantizer(graph, scheme, this.#roundings);
+    let spelled = insertQuantizers(graph, placement, parameters, constants);
+    if (options.biasCorrection) {
+      const corrected = await withCorrectedBiases(graph, spelled, placement.targets, this.#calibration, constants, options);
+      // Nodes are others, names are the same
+      const again = placeQuantizers(corrected, exclude, precise);
+      spelled = insertQuantizers(corrected, again, parameters, constantQuantizer(corrected, scheme, this.#roundings));
+    }
+    const { graph: fused, log } = fuseQdq(spelled);
+    return {
+      graph: describeOrigin(fused, options, [...precise]),
+      ranges: new Map(ranges),
+      log: merged(log, placement.left),
+    };
+  }
 }
 
 /** Ranges of another form of the graph, over the batches that were kept. */
 async function observeAgain(calibration: Calibration, graph: Graph, options: CheckedOptions): Promise<Observed> {
   const placement = placeQuantizers(graph, options.exclude);
-  const { observers, names } = observersOf(graph, placement, options.resolved);
-  await calibration.observeKept('calibrate again', graph, names, (name, { data }) =>
-    observers.get(name)!.observe(data as Float32Array),
-  );
+  const observers = observersOf(graph, placement, options.resolved);
+  const statistics = withStatistics(graph, observers);
+  await calibration.observeKept('calibrate again', statistics.graph, statistics.names, statistics.see);
   return { placement, ranges: rangesOf(observers) };
 }
 
@@ -126,13 +188,14 @@ async function observe(
   placement: Placement,
   scheme: Scheme,
 ): Promise<ReadonlyMap<string, Range>> {
-  const { observers, names } = observersOf(graph, placement, scheme);
-  await calibration.observeAll(graph, names, (name, { data }) => observers.get(name)!.observe(data as Float32Array));
+  const observers = observersOf(graph, placement, scheme);
+  const statistics = withStatistics(graph, observers);
+  await calibration.observeAll(statistics.graph, statistics.names, statistics.see);
   return rangesOf(observers);
 }
 
-/** An observer for each quantized value, and the names of those that are not known beforehand. */
-function observersOf(graph: Graph, { quantized }: Placement, { activations }: Scheme) {
+/** An observer for each quantized value; those of constants have seen what there is. */
+function observersOf(graph: Graph, { quantized }: Placement, { activations }: Scheme): ReadonlyMap<string, Observer> {
   // What is fed has the range that it has, and so have probabilities: none of them is an outlier
   const known = new Set(graph.nodes.flatMap(({ op, outputs }) => (op === 'Softmax' || op === 'Logistic' ? outputs : [])));
   for (const name of graph.inputs) known.add(name);
@@ -142,7 +205,7 @@ function observersOf(graph: Graph, { quantized }: Placement, { activations }: Sc
     const constant = graph.constants.get(name);
     if (constant !== undefined) observer.observe(constant.data as Float32Array);
   }
-  return { observers, names: [...quantized].filter((name) => !graph.constants.has(name)) };
+  return observers;
 }
 
 function rangesOf(observers: ReadonlyMap<string, Observer>): ReadonlyMap<string, Range> {
@@ -177,9 +240,9 @@ function merged(log: readonly QdqEntry[], left: readonly QdqEntry[]): readonly Q
 }
 
 /** Where every scale came from goes with the file; constants that nothing reads any more do not. */
-function describeOrigin(quantized: Graph, { resolved, seed }: CheckedOptions): Graph {
+function describeOrigin(quantized: Graph, { resolved, seed }: CheckedOptions, precise: readonly string[] = []): Graph {
   const { graph } = eliminateDeadNodes.run(quantized);
   const { activations, weights } = resolved;
-  const origin = { activations, weights, seed };
+  const origin = { activations, weights, seed, ...(precise.length > 0 && { precise }) };
   return { ...graph, metadata: { ...graph.metadata, 'octensor.quantization': JSON.stringify(origin) } };
 }

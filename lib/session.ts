@@ -2,7 +2,7 @@
 import { type Backend, copyTensor, type RunOptions, type Values } from './backends/backend.js';
 import { OctensorError } from './errors.js';
 import type { Dim, Graph, Value } from './graph/graph.js';
-import { loadGraph } from './model.js';
+import { loadGraph, type ModelSource } from './model.js';
 import type { Step } from './plan/plan.js';
 import type { QParams } from './quant/qparams.js';
 import { checkFeeds, checkFetches, checkOutputs } from './session/feeds.js';
@@ -81,7 +81,7 @@ export class InferenceSession {
    * Loads a model and prepares it. Throws ERR_OPTION, ERR_MODEL_FORMAT, ERR_UNSUPPORTED_OP, ERR_SHAPE, ERR_DTYPE or
    * ERR_QUANTIZATION for a model that cannot run, naming the node; ERR_NATIVE for a backend that is not there.
    */
-  static async create(model: string | URL | Uint8Array | Graph, options: SessionOptions = {}): Promise<InferenceSession> {
+  static async create(model: ModelSource | Graph, options: SessionOptions = {}): Promise<InferenceSession> {
     checkSessionOptions(options);
     const { numerics, format, signal } = options;
     throwIfAborted(signal, 'create');

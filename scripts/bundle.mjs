@@ -57,8 +57,8 @@ const reportAssets = {
 
 const notice =
   '/* octensor, Apache-2.0. With FlatBuffers, Copyright Google Inc., Apache-2.0' +
-  '; in the command cli-progress, tinyglobby, fdir, picomatch and uPlot, MIT. */';
-/** CommonJS that became part of the command asks for Node's own modules. */
+  '; cli-progress, and in the command tinyglobby, fdir, picomatch and uPlot, MIT. */';
+/** CommonJS that became part of a file asks for Node's own modules. */
 const requireForBundled = `import { createRequire as octensorRequire } from 'node:module'; const require = octensorRequire(import.meta.url);`;
 
 /**
@@ -106,6 +106,12 @@ for (const name of readdirSync(dist, { recursive: true, encoding: 'utf8' })) {
   if (name.endsWith('.js')) rmSync(join(dist, name));
 }
 await bundle(['index', 'gemm', 'qat/index', 'tfjs/index'], true);
+// Of the library, only the file in which esbuild looks for `require` needs one
+for (const name of readdirSync(join(dist, 'chunks'))) {
+  const file = join(dist, 'chunks', name);
+  const code = readFileSync(file, 'utf8');
+  if (code.includes('Dynamic require of')) writeFileSync(file, `${requireForBundled}\n${code}`);
+}
 // Processes of their own, which share nothing with a program that imports the package: were they bundled with it, its code would be
 // in twice as many files. The second one is what lib/cli/programs.ts starts.
 await bundle(['cli/index', 'cli/peers/onnxruntime-process'], false);

@@ -1,6 +1,7 @@
 /** The parts of the test suite, in the order in which they run. */
 import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { writeSeeds } from './fuzz-seeds.mjs';
 import { capture, has, root } from './run.mjs';
 import { ava, cmake, ctest, fuzz, need, sum, Unavailable } from './test-tools.mjs';
 
@@ -73,6 +74,7 @@ export const parts = [
   { name: 'ops', what: 'every operator and every pass', run: () => ava(['ops', 'passes']) },
   { name: 'quantize', what: 'quantization and analysis', run: () => ava(['quantize']) },
   { name: 'tfjs', what: "the TensorFlow.js backend against tfjs's own", run: () => ava(['tfjs']) },
+  { name: 'qat', what: 'training for 8 bits and fewer', run: () => ava(['qat']) },
   { name: 'formats', what: 'model files, hostile ones too', run: () => ava(['formats']) },
   {
     name: 'hostile',
@@ -107,8 +109,11 @@ export const parts = [
   {
     name: 'fuzz',
     what: 'libFuzzer, 30 s a target',
-    run: async () =>
-      fuzz(await cmake('fuzz', ['-DOCTENSOR_FUZZ=ON', '-DOCTENSOR_SANITIZE=address,undefined'], 'clang++-19'), 30),
+    run: async () => {
+      const folder = await cmake('fuzz', ['-DOCTENSOR_FUZZ=ON', '-DOCTENSOR_SANITIZE=address,undefined'], 'clang++-19');
+      await writeSeeds(join(folder, 'test', 'native', 'fuzz_steps-seeds'));
+      return fuzz(folder, 30);
+    },
   },
   {
     name: 'avx2',

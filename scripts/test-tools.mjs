@@ -1,5 +1,6 @@
 /** Running test programs and counting what they report. */
-import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { capture, has, root } from './run.mjs';
 
@@ -107,7 +108,8 @@ export async function ctest(folder, env = {}) {
 }
 
 /**
- * Runs each libFuzzer target of a build folder for a bounded time; each counts as one test.
+ * Runs each libFuzzer target of a build folder for a bounded time, from the corpus in `<name>-seeds` beside it where there is one; each
+ * counts as one test.
  * @param {string} folder
  * @param {number} secondsEach
  */
@@ -119,7 +121,11 @@ export async function fuzz(folder, secondsEach) {
   if (names.length === 0) return { passed: 0, failed: 1 };
   const results = [];
   for (const name of names) {
+    const seeds = join(bin, `${name}-seeds`);
+    // What is found goes to the first folder
+    const corpus = existsSync(seeds) ? [mkdtempSync(join(tmpdir(), 'octensor-corpus-')), seeds] : [];
     const args = [
+      ...corpus,
       `-max_total_time=${secondsEach}`,
       '-timeout=60',
       '-rss_limit_mb=2048',
@@ -127,6 +133,7 @@ export async function fuzz(folder, secondsEach) {
       '-verbosity=0',
     ];
     const { status } = await capture(join(bin, name), args, { cwd: bin });
+    if (corpus[0] !== undefined) rmSync(corpus[0], { recursive: true });
     results.push(status === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 });
   }
   return sum(...results);

@@ -112,7 +112,7 @@ class CompiledProgram implements Program {
   /** After the native steps of a segment: what is to be told of them, and the step on the reference that ends the segment. */
   #finishSegment(run: NativeRun, { last, begin, end }: Segment, stop: number, options: RunOptions): void {
     const { steps } = this.#lowered;
-    if (stop < last) throw aborted(steps.find((lowered) => lowered.last > stop)!.step, options.signal);
+    if (stop < last) throw this.#whyStopped(run, steps.find((lowered) => lowered.last > stop)!.step, options.signal);
     if (!(steps[end - 1]!.onReference || options.onTime || options.onValues)) return;
     const microseconds = options.onTime && this.#addon.runProfile(run);
     for (const { step, first, last, onReference } of steps.slice(begin, end)) {
@@ -131,6 +131,20 @@ class CompiledProgram implements Program {
         step.outputs.map((output) => this.#read(run, output)),
       );
     }
+  }
+
+  /** A run stops before a step where it was aborted, and at one that cannot take its data, of which the reference says what it is. */
+  #whyStopped(run: NativeRun, step: Step, signal: AbortSignal | undefined): unknown {
+    if (signal?.aborted) return aborted(step, signal);
+    try {
+      runOnReference(step, (operand) => this.#read(run, operand));
+    } catch (error) {
+      return error;
+    }
+    return new OctensorError(
+      'ERR_NATIVE',
+      `node ${JSON.stringify(step.node.name)} (${step.node.op}): native code refused its data`,
+    );
   }
 
   #runOnReference(run: NativeRun, step: Step): void {

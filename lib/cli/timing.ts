@@ -42,6 +42,21 @@ export async function calibrate(time: TimeCalls): Promise<Batch> {
   }
 }
 
+/** Of several forms of the same call the one whose batch was fastest, and how many calls make a batch of it. */
+export async function fastestOf(forms: readonly [TimeCalls, ...TimeCalls[]]): Promise<{ time: TimeCalls; calls: number }> {
+  let [time] = forms;
+  let calls = 1;
+  let best = Infinity;
+  for (const form of forms) {
+    const batch = await calibrate(form);
+    if (batch.seconds / batch.calls >= best) continue;
+    best = batch.seconds / batch.calls;
+    time = form;
+    calls = batch.calls;
+  }
+  return { time, calls };
+}
+
 /**
  * Seconds per call in one batch. Some calls before it, not timed, bring the operands back into the caches and wake the helper
  * threads; a batch of a single call is long enough to do without. A batch during which the operating system gave the core to

@@ -1,6 +1,6 @@
 /**
- * Activation functions with parameters, on reals (in float64, rounded once), and with `onnx` numerics on quantized elements,
- * through float32:
+ * Activation functions with parameters, on reals (in float64, rounded once), and on quantized elements, through float32. TFLite, which
+ * has no such operators or its own way of rounding them, has no quantized ones:
  *
  * - Celu: max(x, 0) + min(alpha · (e^(x / alpha) - 1), 0)
  * - Selu: gamma · (x where x > 0, alpha · (e^x - 1) elsewhere); with gamma = 1 it is ONNX's Elu
@@ -80,7 +80,7 @@ function defineFamily<A>(
     inputs: [1, 1],
     outputs: [1, 1],
     parse,
-    infer: (context) => inferUnary(context, context.numerics === 'onnx' ? [...floatTypes, ...quantizedTypes] : floatTypes),
+    infer: (context) => inferUnary(context, context.numerics === 'tflite' ? floatTypes : [...floatTypes, ...quantizedTypes]),
     run(context) {
       const f = functionOf(context.attributes);
       return mapUnary(context, isQuantizedNode(context) ? throughFloat(context, f) : f);

@@ -27,12 +27,14 @@ import { dequantizeLinear } from './dequantize-linear.js';
 import { detectionPostProcess } from './detection-post-process.js';
 import { div } from './div.js';
 import { dropout } from './dropout.js';
+import { dynamicConv } from './dynamic-conv.js';
 import { dynamicMatMul } from './dynamic-mat-mul.js';
 import { dynamicQuantizeLinear } from './dynamic-quantize-linear.js';
 import { einsum } from './einsum.js';
 import { elu } from './elu.js';
 import { erfGelu } from './erf-gelu.js';
 import { expandDims } from './expand-dims.js';
+import { extent } from './extent.js';
 import { eyeLike } from './eye-like.js';
 import { fill } from './fill.js';
 import { flatten } from './flatten.js';
@@ -47,6 +49,7 @@ import { gru } from './gru.js';
 import { hardSwish } from './hard-swish.js';
 import { hardmax } from './hardmax.js';
 import { headAttention } from './head-attention.js';
+import { histogram } from './histogram.js';
 import { identity } from './identity.js';
 import { layerNorm } from './layer-norm.js';
 import { leakyRelu } from './leaky-relu.js';
@@ -182,6 +185,7 @@ const list: readonly Op[] = [
   detectionPostProcess,
   div,
   dropout,
+  dynamicConv,
   dynamicMatMul,
   dynamicQuantizeLinear,
   einsum,
@@ -191,6 +195,7 @@ const list: readonly Op[] = [
   erfGelu,
   exp,
   expandDims,
+  extent,
   eyeLike,
   fill,
   flatten,
@@ -211,6 +216,7 @@ const list: readonly Op[] = [
   hardSwish,
   headAttention,
   hardmax,
+  histogram,
   identity,
   ifOp,
   isInf,

@@ -32,10 +32,15 @@ export const integerForms: Readonly<Record<string, IntegerForm | undefined>> = {
   Relu: elementwise,
   Relu6: elementwise,
   LeakyRelu: elementwise,
+  // Tables of 256 entries, like all functions of one element
+  Clip: elementwise,
+  Gelu: elementwise,
+  HardSigmoid: elementwise,
   HardSwish: elementwise,
   Logistic: elementwise,
   Tanh: elementwise,
   Softmax: elementwise,
+  Swish: elementwise,
 };
 
 /** Operators that are nothing but the clamp of an activation. */

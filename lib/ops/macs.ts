@@ -18,6 +18,7 @@ export function macsOf(op: string, inputs: readonly (Operand | undefined)[], out
   switch (op) {
     case 'Conv2D':
     case 'ConvInteger':
+    case 'DynamicConv':
     case 'FullyConnected':
       return (size(outputs[0]) / channels) * size(weights); // [O, ...]: each output sums the products of one filter
     case 'DepthwiseConv2D':

@@ -50,10 +50,15 @@ export const padAxes = defineOp<PadAxesAttributes>({
     const { mode } = context.attributes;
     const x = requiredInput(context, 0);
     const { dims } = context.outputs[0]!;
-    const pads = axisPads(context);
+    const maps = padMaps(context, dims);
     const value = mode === 'constant' && context.inputs[2] !== undefined ? inputData(context, 2)[0] : undefined;
-    const map = (axis: number) => padMap(mode, x.dims[axis]!, pads[axis]!, dims[axis]!);
-    return [outputTensor(context, 0, copyMapped(x.type, inputData(context, 0), x.dims, dims, map, value))];
+    return [
+      outputTensor(
+        context,
+        0,
+        copyMapped(x.type, inputData(context, 0), x.dims, dims, (axis) => maps[axis]!, value),
+      ),
+    ];
   },
   *cases() {
     for (const mode of modes) {
@@ -84,6 +89,13 @@ function* cases(
       yield caseGraph({ op: 'PadAxes', inputs: padded, outputs: [{ type, dims }], name: `${name}, with 0` });
     }
   }
+}
+
+/** For each axis of a result of shape `dims`, the index in x of each of its own; -1: the element to pad with. */
+export function padMaps(context: NodeContext<PadAxesAttributes>, dims: readonly number[]): readonly AxisMap[] {
+  const x = requiredInput(context, 0);
+  const pads = axisPads(context);
+  return dims.map((size, axis) => padMap(context.attributes.mode, x.dims[axis]!, pads[axis]!, size));
 }
 
 /** What is added before and after each axis of x. */

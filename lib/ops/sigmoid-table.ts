@@ -14,6 +14,11 @@ const table = Uint16Array.from({ length: 256 }, (_, i) => {
   return Math.round(65536 * (y - curvature / 24 ** 2 / 16));
 });
 
+/** For native code, which interpolates in the same table. */
+export function sigmoidTable(): Int32Array {
+  return Int32Array.from(table);
+}
+
 function scaledInput(x: number, multiplier: number, shift: number): number {
   return (Math.imul(x, multiplier) + (shift > 0 ? 2 ** (shift - 1) : 0)) >> shift;
 }

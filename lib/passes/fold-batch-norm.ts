@@ -1,6 +1,6 @@
 /**
  * What scales and shifts each channel of a float convolution, into its weights and bias: BatchNorm, and Mul, Add and Sub with a
- * constant for each channel. A BatchNorm elsewhere becomes a Mul and an Add.
+ * constant for each channel; also behind an Add or a Concat of such convolutions. A BatchNorm elsewhere becomes a Mul and an Add.
  *
  *     (W x + b) · f + s = (W · f) x + (b · f + s)
  *
@@ -80,16 +80,88 @@ function affineOf(edit: Edit, node: Node, dims: readonly number[]): Affine | und
   return { factor: ones, summand: node.op === 'Sub' ? values.map((value) => -value) : values };
 }
 
-function fold(edit: Edit, source: Node, node: Node, { factor, summand }: Affine): boolean {
-  const { constants } = edit.graph;
-  if (!foldedInto.has(source.op) || (source.attributes.activation ?? 'none') !== 'none') return false;
-  const [w, b] = [source.inputs[1]!, source.inputs[2] ?? ''];
-  const weights = constants.get(w);
-  const bias = b === '' ? undefined : constants.get(b);
-  const isKnown = weights?.type === 'float32' && (b === '' || bias?.type === 'float32');
-  const axis = isKnown ? weightsAxis(source, weights) : undefined;
-  if (!isKnown || axis === undefined || weights.dims[axis] !== factor.length || !edit.claim(node, source)) return false;
+/** A node whose output channels can be scaled and shifted: its weights and bias are known. */
+interface Layer {
+  readonly node: Node;
+  readonly weights: Tensor;
+  readonly bias: Tensor | undefined;
+  /** The output channels' among the dimensions of the weights. */
+  readonly axis: number;
+}
 
+function layerOf({ graph: { constants } }: Edit, node: Node | undefined, channels: number): Layer | undefined {
+  if (node === undefined || !foldedInto.has(node.op) || !isPlain(node)) return undefined;
+  const weights = constants.get(node.inputs[1]!);
+  const b = node.inputs[2] ?? '';
+  const bias = b === '' ? undefined : constants.get(b);
+  if (weights?.type !== 'float32' || (b !== '' && bias?.type !== 'float32')) return undefined;
+  const axis = weightsAxis(node, weights);
+  return axis === undefined || weights.dims[axis] !== channels ? undefined : { node, weights, bias, axis };
+}
+
+function isPlain({ attributes }: Node): boolean {
+  return (attributes.activation ?? 'none') === 'none';
+}
+
+function fold(edit: Edit, source: Node, node: Node, affine: Affine): boolean {
+  if (source.op === 'Add' || source.op === 'Concat') return foldIntoParts(edit, source, node, affine);
+  const layer = layerOf(edit, source, affine.factor.length);
+  if (layer === undefined || !edit.claim(node, source)) return false;
+  scale(edit, layer, affine, node.outputs[0]!);
+  edit.replace(node);
+  return true;
+}
+
+/**
+ * Through a sum, or through what puts parts side by side, into all that is summed or put there, each of which must be a layer that
+ * nothing else reads:
+ *
+ *     (a + b) · f + s = (a · f + s) + b · f
+ */
+function foldIntoParts(edit: Edit, source: Node, node: Node, affine: Affine): boolean {
+  const affines = isPlain(source) ? partsOf(edit, source, affine) : undefined;
+  if (affines === undefined) return false;
+  const layers = source.inputs.map((name, i) => {
+    return edit.isReadOnce(name) ? layerOf(edit, edit.producer(name), affines[i]!.factor.length) : undefined;
+  });
+  const known = layers.filter((layer) => layer !== undefined);
+  if (known.length < layers.length || !edit.claim(node, source, ...known.map((layer) => layer.node))) return false;
+  const inputs = source.inputs.map((name, i) => {
+    const scaled = edit.freshName(name);
+    edit.setValue({ ...edit.value(name), name: scaled });
+    scale(edit, known[i]!, affines[i]!, scaled);
+    return scaled;
+  });
+  edit.replace(source, { ...source, inputs, outputs: node.outputs });
+  edit.replace(node);
+  return true;
+}
+
+/** What happens to each input of a sum or of a Concat; undefined where an input repeats along a dimension. */
+function partsOf(edit: Edit, { op, inputs, attributes }: Node, { factor, summand }: Affine): readonly Affine[] | undefined {
+  const shapes = inputs.map((name) => edit.value(name).dims);
+  if (op === 'Add') {
+    const isSame = shapes.every((dims) => String(dims) === String(shapes[0]));
+    return isSame
+      ? [
+          { factor, summand },
+          { factor, summand: new Float64Array(summand.length) },
+        ]
+      : undefined;
+  }
+  const [axis, rank] = [attributes.axis as number, shapes[0]!.length];
+  if ((axis < 0 ? axis + rank : axis) !== rank - 1) return inputs.map(() => ({ factor, summand }));
+  let start = 0;
+  return shapes.map((dims) => {
+    const end = start + (dims.at(-1) as number);
+    const part = { factor: factor.subarray(start, end), summand: summand.subarray(start, end) };
+    start = end;
+    return part;
+  });
+}
+
+/** The layer with what it computes scaled and shifted, as the value `output`. */
+function scale(edit: Edit, { node, weights, bias, axis }: Layer, { factor, summand }: Affine, output: string): void {
   const inner = weights.dims.slice(axis + 1).reduce((size, dim) => size * dim, 1);
   const scaled = (weights.data as Float32Array).slice();
   for (let i = 0, c = 0; i < scaled.length; c = c + 1 === factor.length ? 0 : c + 1) {
@@ -97,12 +169,11 @@ function fold(edit: Edit, source: Node, node: Node, { factor, summand }: Affine)
   }
   const old = bias?.data as Float32Array | undefined;
   const shifted = Float32Array.from(summand, (value, c) => (old?.[c] ?? 0) * factor[c]! + value);
+  const [w, b] = [node.inputs[1]!, node.inputs[2] ?? ''];
   const names = { w: edit.freshName(w), b: edit.freshName(b || `${w}/bias`) };
   edit.setConstant({ name: names.w, type: 'float32', dims: weights.dims }, new Tensor('float32', scaled, weights.dims));
   edit.setConstant({ name: names.b, type: 'float32', dims: [shifted.length] }, new Tensor('float32', shifted));
-  edit.replace(source, { ...source, inputs: [source.inputs[0]!, names.w, names.b], outputs: node.outputs });
-  edit.replace(node);
-  return true;
+  edit.replace(node, { ...node, inputs: [node.inputs[0]!, names.w, names.b], outputs: [output] });
 }
 
 /** A Mul and an Add with constants that repeat along all dimensions but the channels'. */

@@ -13,6 +13,7 @@ import { uniqueNames } from '../graph/unique-names.js';
 import { clamps, type FusedInputs, integerForms, movesElements, whyNot } from '../ops/integer-forms.js';
 import type { QParams } from '../quant/qparams.js';
 import type { Tensor } from '../tensor.js';
+import { joinSwish } from './fuse-swish.js';
 import { hoistQuantize } from './hoist-quantize.js';
 
 /** What became of a node that Quantize or Dequantize stands beside: computed in 8 bits, or why not. */
@@ -30,7 +31,19 @@ export interface QdqFused {
 /** Graphs without Quantize and Dequantize come back as they are. */
 export function fuseQdq(graph: Graph): QdqFused {
   if (!graph.nodes.some(({ op }) => op === 'Dequantize')) return { graph, log: [] };
-  return new Fusion(hoistQuantize(graph)).run();
+  return new Fusion(withSwish(hoistQuantize(graph))).run();
+}
+
+/** Swish has no operator in most files: a product between a Dequantize and a Quantize is one. */
+function withSwish(graph: Graph): Graph {
+  const dequantized = new Set(graph.nodes.flatMap(({ op, outputs }) => (op === 'Dequantize' ? outputs : [])));
+  const readers = new Map<string, Node[]>();
+  for (const node of graph.nodes) for (const name of node.inputs) readers.set(name, [...(readers.get(name) ?? []), node]);
+  const { graph: joined } = joinSwish(graph, ({ outputs }, x) => {
+    const next = readers.get(outputs[0]!) ?? [];
+    return dequantized.has(x) && next.length === 1 && next[0]!.op === 'Quantize' && !graph.outputs.includes(outputs[0]!);
+  });
+  return joined;
 }
 
 class Fusion {

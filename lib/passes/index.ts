@@ -1,6 +1,6 @@
 /**
  * What a session does to a graph before it plans it: rewrites that leave less to run. They are exact, but that what folds and fuses real
- * numbers (fold-batch-norm, fuse-hard-swish) may round them elsewhere.
+ * numbers (fold-batch-norm, fuse-hard-swish, fuse-swish) may round them elsewhere.
  */
 import type { Graph } from '../graph/graph.js';
 import { eliminateDeadNodes } from './eliminate-dead-nodes.js';
@@ -10,9 +10,11 @@ import { foldRequantize } from './fold-requantize.js';
 import { fuseActivation } from './fuse-activation.js';
 import { fuseAttention } from './fuse-attention.js';
 import { fuseDynamic } from './fuse-dynamic.js';
+import { fuseDynamicConv } from './fuse-dynamic-conv.js';
 import { fuseGelu } from './fuse-gelu.js';
 import { fuseHardSwish } from './fuse-hard-swish.js';
 import { fusePad } from './fuse-pad.js';
+import { fuseSwish } from './fuse-swish.js';
 import { cancelTransposes } from './layout.js';
 import { type Optimized, type Pass, runPasses } from './pass.js';
 import { removeIdentities } from './remove-identities.js';
@@ -31,7 +33,9 @@ export const passes: readonly Pass[] = [
   fusePad,
   fuseGelu,
   fuseHardSwish,
+  fuseSwish,
   fuseDynamic,
+  fuseDynamicConv,
   fuseActivation,
   eliminateDeadNodes,
 ];

@@ -1,25 +1,16 @@
 /** The ends of one batch of values. */
 import { invalid } from '../errors.js';
+import { finiteExtent } from '../ops/extent.js';
 import type { Range } from './observers.js';
 
 /** Smallest and largest of one value or more. ERR_QUANTIZATION where one is NaN or infinite. */
 export function extentOf(values: Float32Array): Range {
-  let min = values[0]!;
-  let max = min;
-  for (let i = 0; i < values.length; i++) {
-    const x = values[i]!;
-    // One branch, seldom taken, for all that is not inside: NaN is neither
-    if (!(x >= min && x <= max)) {
-      if (x < min) min = x;
-      else if (x > max) max = x;
-      else throw notFinite(values);
-    }
-  }
-  if (!(min > -Infinity && max < Infinity)) throw notFinite(values);
-  return { min: min + 0, max: max + 0 }; // -0 becomes 0
+  const [min, max] = finiteExtent(values) as unknown as [number, number];
+  if (Number.isNaN(min)) throw notFinite(values);
+  return { min, max };
 }
 
-function notFinite(values: Float32Array): Error {
+export function notFinite(values: Float32Array): Error {
   const index = values.findIndex((x) => !Number.isFinite(x));
   return invalid('ERR_QUANTIZATION', `values[${index}]`, 'a finite number', values[index]);
 }

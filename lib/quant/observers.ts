@@ -17,6 +17,10 @@ export interface Range {
 }
 
 export interface Observer {
+  /** The operator whose results `take` takes in. */
+  readonly statistic: 'Extent' | 'Histogram';
+  /** Takes in one batch by its statistic. ERR_QUANTIZATION, and nothing taken in, where a value was NaN or infinite. */
+  take(ends: Float32Array, counts?: Int32Array): void;
   /** Takes in one batch, which may be empty. ERR_QUANTIZATION, and nothing taken in, where a value is NaN or infinite. */
   observe(values: Float32Array): void;
   /** The range of what was seen so far. ERR_QUANTIZATION where that is nothing. */
@@ -48,40 +52,49 @@ export function makeObserver({ method, symmetric, percentile }: ObserverOptions)
   }
 }
 
-class MinMaxObserver implements Observer {
+abstract class ExtentObserver implements Observer {
+  readonly statistic = 'Extent';
   #range: Range | undefined;
 
   observe(values: Float32Array): void {
-    if (values.length === 0) return;
-    const { min, max } = extentOf(values);
-    const known = this.#range;
-    this.#range = known === undefined ? { min, max } : { min: Math.min(known.min, min), max: Math.max(known.max, max) };
+    if (values.length > 0) this.#add(extentOf(values));
+  }
+
+  take(ends: Float32Array): void {
+    const [min, max] = expectFinite(ends);
+    if (min <= max) this.#add({ min, max });
   }
 
   range(): Range {
     return this.#range ?? nothingSeen();
+  }
+
+  /** The range of what was seen before, and of another batch. */
+  protected abstract joined(known: Range, batch: Range): Range;
+
+  #add(batch: Range): void {
+    this.#range = this.joined(this.#range ?? batch, batch);
   }
 }
 
-/** r += c · (the batch's - r) for both ends, from the first batch's on. A batch is what one call of `observe` is given. */
-class MovingAverageObserver implements Observer {
-  static readonly #rate = 0.01;
-  #range: Range | undefined;
-
-  observe(values: Float32Array): void {
-    if (values.length === 0) return;
-    const { min, max } = extentOf(values);
-    const known = this.#range ?? { min, max };
-    const follow = (r: number, next: number) => r + MovingAverageObserver.#rate * (next - r);
-    this.#range = { min: follow(known.min, min), max: follow(known.max, max) };
+class MinMaxObserver extends ExtentObserver {
+  protected joined(known: Range, { min, max }: Range): Range {
+    return { min: Math.min(known.min, min), max: Math.max(known.max, max) };
   }
+}
 
-  range(): Range {
-    return this.#range ?? nothingSeen();
+/** r += c · (the batch's - r) for both ends, from the first batch's on. A batch is what is taken in at once. */
+class MovingAverageObserver extends ExtentObserver {
+  static readonly #rate = 0.01;
+
+  protected joined(known: Range, { min, max }: Range): Range {
+    const follow = (r: number, next: number) => r + MovingAverageObserver.#rate * (next - r);
+    return { min: follow(known.min, min), max: follow(known.max, max) };
   }
 }
 
 class HistogramObserver implements Observer {
+  readonly statistic = 'Histogram';
   readonly #histogram = new Histogram();
   readonly #choose: (histogram: Histogram) => Range;
 
@@ -93,11 +106,22 @@ class HistogramObserver implements Observer {
     this.#histogram.add(values);
   }
 
+  take(ends: Float32Array, counts: Int32Array): void {
+    const [min, max] = expectFinite(ends);
+    this.#histogram.merge(min, max, counts);
+  }
+
   range(): Range {
     const { min, max, total } = this.#histogram;
     if (total === 0) nothingSeen();
     return min === max ? { min, max } : this.#choose(this.#histogram);
   }
+}
+
+function expectFinite(ends: Float32Array): readonly [min: number, max: number] {
+  const [min, max] = ends as unknown as [number, number];
+  if (Number.isNaN(min)) throw invalid('ERR_QUANTIZATION', 'values', 'finite numbers', 'NaN or an infinity among them');
+  return [min, max];
 }
 
 function nothingSeen(): never {

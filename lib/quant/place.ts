@@ -18,6 +18,8 @@ export interface Placement {
   readonly targets: readonly Target[];
   /** Values that a Quantize and a Dequantize stand behind. */
   readonly quantized: ReadonlySet<string>;
+  /** Of each quantized value, the nodes for which it is: those that compute or read it in integers. */
+  readonly users: ReadonlyMap<string, readonly string[]>;
   /** Of each value that is quantized or moved, the value whose parameters it has. */
   readonly groupOf: (name: string) => string;
   /** Of each node that stays float, why. */
@@ -26,7 +28,8 @@ export interface Placement {
 
 export type Excluded = readonly (string | RegExp)[];
 
-export function placeQuantizers(graph: Graph, excluded: Excluded): Placement {
+/** `precise` are names of nodes that stay float for what they would lose. */
+export function placeQuantizers(graph: Graph, excluded: Excluded, precise: ReadonlySet<string> = new Set()): Placement {
   const producers = new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
   const readers = new Map<string, Node[]>();
   for (const node of graph.nodes) for (const name of node.inputs) readers.set(name, [...(readers.get(name) ?? []), node]);
@@ -42,7 +45,12 @@ export function placeQuantizers(graph: Graph, excluded: Excluded): Placement {
     const form = integerForms[node.op];
     if (form === undefined || joined.get(node) === 'fused') continue;
     const clamp = clampBehind(node, form);
-    const reason = joined.get(node) === 'float' ? 'it clamps what stays float' : whyFloat(graph, node, form, excluded, isFloat);
+    const reason =
+      joined.get(node) === 'float'
+        ? 'it clamps what stays float'
+        : precise.has(node.name)
+          ? 'it is kept float for precision'
+          : whyFloat(graph, node, form, excluded, isFloat);
     if (clamp !== undefined) joined.set(clamp, reason === undefined ? 'fused' : 'float');
     if (reason !== undefined) {
       left.push({ node: node.name, op: node.op, reason });
@@ -64,27 +72,40 @@ export function placeQuantizers(graph: Graph, excluded: Excluded): Placement {
   const groups = new Groups();
   for (const node of graph.nodes) {
     if (!movesElements(node)) continue;
-    const data = node.op === 'Concat' ? [] : node.inputs.slice(0, 1);
+    const data = node.op === 'Concat' ? concatenated(node) : node.inputs.slice(0, 1);
     for (const name of [...data, ...node.outputs]) if (isFloat(name)) groups.join(data[0] ?? name, name);
   }
   for (const { form, inputs, output } of targets) if (form.keepsParameters) groups.join(inputs[0]!, output);
 
-  const quantized = new Set<string>();
+  const users = new Map<string, string[]>();
   // What is moved is quantized before it is
-  const want = (name: string): void => {
+  const want = (name: string, user: string): void => {
     const producer = producers.get(name);
     const moved =
       producer !== undefined && producer.op !== 'Concat' && movesElements(producer) ? producer.inputs[0]! : undefined;
-    if (moved !== undefined && isFloat(moved)) want(moved);
-    else quantized.add(name);
+    if (moved !== undefined && isFloat(moved)) want(moved, user);
+    else users.set(name, [...(users.get(name) ?? []), user]);
   };
   for (const { inputs, output, weights, form, node } of targets) {
-    for (const name of inputs) want(name);
+    for (const name of inputs) want(name, node.name);
     // Of two activations that are multiplied, neither is weights
-    if (form.weights !== undefined && weights === undefined) want(node.inputs[form.weights.input]!);
-    quantized.add(output);
+    if (form.weights !== undefined && weights === undefined) want(node.inputs[form.weights.input]!, node.name);
+    users.set(output, [...(users.get(output) ?? []), node.name]);
   }
-  return { targets, quantized, groupOf: (name) => groups.find(name), left };
+  return { targets, quantized: new Set(users.keys()), users, groupOf: (name) => groups.find(name), left };
+
+  /**
+   * What nothing but the Concat reads is rounded once, as the result is: with a scale of its own it would be rounded again, and no finer.
+   */
+  function concatenated({ name: own, inputs }: Node): readonly string[] {
+    const isTarget = targets.some(({ node: { name } }) => name === own);
+    const isFree = (name: string) =>
+      readers.get(name)!.every((reader) => reader.name === own) &&
+      !kept.has(name) &&
+      !graph.inputs.includes(name) &&
+      !isConstant(name);
+    return isTarget ? inputs.filter(isFree) : [];
+  }
 
   function isConstant(name: string): boolean {
     return graph.constants.has(name);

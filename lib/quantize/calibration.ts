@@ -1,4 +1,5 @@
 /** Data for calibration: taken from the caller one batch at a time, seen by everything that wants to see it. */
+import { copyTensor } from '../backends/backend.js';
 import { describe, invalid, OctensorError } from '../errors.js';
 import type { Graph } from '../graph/graph.js';
 import { throwIfAborted } from '../session/options.js';
@@ -11,8 +12,8 @@ const maxKeptBytes = 2 ** 28;
 const maxKept = 64;
 
 /**
- * The caller's batches can be gone through once. What needs a second look gets the first ones, as many as 256 MiB hold and no more
- * than 64: memory does not grow with the data.
+ * The caller's batches can be gone through once, and its tensors may be filled again for the next one. What needs a second look gets
+ * copies of the first ones, as many as 256 MiB hold and no more than 64: memory does not grow with the data.
  */
 export class Calibration {
   readonly #source: AsyncIterator<Batch> | Iterator<Batch>;
@@ -22,22 +23,39 @@ export class Calibration {
   readonly #kept: Batch[] = [];
   #keptBytes = 0;
   #first: Batch | undefined;
+  #isOver = false;
 
   private constructor(options: CheckedOptions) {
     const data = options.calibration!;
     this.#source = Symbol.asyncIterator in data ? data[Symbol.asyncIterator]() : data[Symbol.iterator]();
     this.#options = options;
-    const { adaround, biasCorrection, equalize, smooth, onWarning } = options;
-    this.#keeps = [adaround, biasCorrection, equalize].includes(true) || smooth !== undefined || onWarning !== undefined;
+    const { adaround, biasCorrection, equalize, mixedPrecision, smooth, onWarning } = options;
+    this.#keeps =
+      [adaround, biasCorrection].includes(true) ||
+      Boolean(equalize) ||
+      [smooth, mixedPrecision, onWarning].some((each) => each !== undefined);
   }
 
   /** Takes the first batch, whose shapes the model is prepared for. ERR_OPTION where there is none. */
   static async open(options: CheckedOptions): Promise<Calibration> {
     const calibration = new Calibration(options);
-    const { done, value } = await calibration.#source.next();
-    if (done) throw new OctensorError('ERR_OPTION', 'calibration: expected at least one batch, got none');
-    calibration.#first = checkedBatch(value);
-    return calibration;
+    try {
+      calibration.#first = await calibration.#next();
+      if (calibration.#first !== undefined) return calibration;
+    } catch (error) {
+      await calibration.close();
+      throw error;
+    }
+    throw new OctensorError('ERR_OPTION', 'calibration: expected at least one batch, got none');
+  }
+
+  /** Tells the source that no more is taken, as leaving a loop over it would. After an abort it may still be busy: that is not waited for. */
+  async close(): Promise<void> {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    const closing = Promise.resolve(this.#source.return?.());
+    if (this.#options.signal?.aborted) closing.catch(() => {});
+    else await closing;
   }
 
   get first(): Batch {
@@ -84,17 +102,39 @@ export class Calibration {
   }
 
   async #next(): Promise<Batch | undefined> {
-    throwIfAborted(this.#options.signal, 'quantize');
-    const { done, value } = await this.#source.next();
-    return done ? undefined : checkedBatch(value);
+    const { signal } = this.#options;
+    throwIfAborted(signal, 'quantize');
+    const { done, value } = await unlessAborted(Promise.resolve(this.#source.next()), signal);
+    if (!done) return checkedBatch(value);
+    this.#isOver = true;
+    return undefined;
   }
 
   #keep(batch: Batch): void {
     if (!this.#keeps) return;
     const bytes = Object.values(batch).reduce((sum, { data }) => sum + ((data as Float32Array).byteLength ?? 0), 0);
     if (this.#kept.length === maxKept || (this.#kept.length > 0 && this.#keptBytes + bytes > maxKeptBytes)) return;
-    this.#kept.push(batch);
+    this.#kept.push(Object.fromEntries(Object.entries(batch).map(([name, tensor]) => [name, copyTensor(tensor)])));
     this.#keptBytes += bytes;
+  }
+}
+
+/** What is promised, or ERR_ABORTED as soon as the signal says so: a source may take its time, or never have another batch. */
+async function unlessAborted<T>(promised: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promised;
+  let onAbort = (): void => {};
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => {
+      const message = 'quantize: aborted while it waited for calibration data';
+      reject(new OctensorError('ERR_ABORTED', message, { cause: signal.reason }));
+    };
+    signal.addEventListener('abort', onAbort);
+  });
+  try {
+    return await Promise.race([promised, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+    promised.catch(() => {}); // nobody waits for it after an abort
   }
 }
 
@@ -143,10 +183,7 @@ class Observed {
         see(name, results[name] ?? batch[name]!);
       } catch (error) {
         if (!(error instanceof OctensorError)) throw error;
-        const node = this.#graph.nodes.find(({ outputs }) => outputs.includes(name));
-        const where =
-          node === undefined ? `input ${describe(name)}` : `node ${describe(node.name)} (${node.op}), ${describe(name)}`;
-        throw new OctensorError(error.code, `${where}: ${error.message}`, { ...(node && { node: node.name }), cause: error });
+        throw namingLayer(this.#graph, name, error);
       }
     }
   }
@@ -154,4 +191,15 @@ class Observed {
   release(): Promise<void> {
     return this.#session.release();
   }
+}
+
+/** The error with the layer that computes a value, or the value that a statistic is of. */
+function namingLayer({ nodes }: Graph, name: string, error: OctensorError): OctensorError {
+  const nodeOf = (value: string) => nodes.find(({ outputs }) => outputs.includes(value));
+  const own = nodeOf(name);
+  const value = own?.op === 'Extent' || own?.op === 'Histogram' ? own.inputs[0]! : name;
+  const node = nodeOf(value);
+  const where =
+    node === undefined ? `input ${describe(value)}` : `node ${describe(node.name)} (${node.op}), ${describe(value)}`;
+  return new OctensorError(error.code, `${where}: ${error.message}`, { ...(node && { node: node.name }), cause: error });
 }

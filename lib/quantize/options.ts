@@ -12,7 +12,10 @@ export interface QuantizeProgress {
 }
 
 export interface QuantizeOptions {
-  /** Feeds of real data, taken one at a time. Not needed for the modes `weights` and `dynamic`. */
+  /**
+   * Feeds of real data, taken one at a time: the next is asked for when one was run, so that its tensors may be filled again. Not needed
+   * for the modes `weights` and `dynamic`.
+   */
   readonly calibration?: AsyncIterable<Batch> | Iterable<Batch>;
   /** `static` by default: activations have fixed scales. `dynamic`: matrix products find theirs as they run. `weights`: nothing else. */
   readonly mode?: 'static' | 'dynamic' | 'weights';
@@ -20,11 +23,20 @@ export interface QuantizeOptions {
   readonly scheme?: SchemeName;
   readonly activations?: ActivationOptions;
   readonly weights?: WeightOptions;
-  readonly equalize?: boolean;
+  /**
+   * true: channels between layers are scaled so that one range suits their weights, which is for weights per tensor. `activations`: so
+   * that one range suits what they are, which is for weights per channel.
+   */
+  readonly equalize?: boolean | 'activations';
   readonly biasCorrection?: boolean;
   readonly adaround?: boolean;
   /** α of SmoothQuant, from 0 to 1. */
   readonly smooth?: number;
+  /**
+   * Keeps as few nodes float as bring the SQNR of each output, in dB on calibration data, to the target; those that save the most time
+   * in integers last. The log names them.
+   */
+  readonly mixedPrecision?: { readonly targetSqnrDb: number };
   /** Nodes that stay float: names, operators, or patterns for names. */
   readonly exclude?: readonly (string | RegExp)[];
   readonly onProgress?: (progress: QuantizeProgress) => void;
@@ -52,10 +64,14 @@ export function checkQuantizeOptions(options: QuantizeOptions): CheckedOptions {
   if (!Number.isSafeInteger(seed)) throw invalid('ERR_OPTION', 'seed', 'an integer', seed);
   if (smooth !== undefined && !(smooth >= 0 && smooth <= 1))
     throw invalid('ERR_OPTION', 'smooth', 'a number from 0 to 1', smooth);
-  for (const name of ['equalize', 'biasCorrection', 'adaround'] as const) {
+  if (![undefined, true, false, 'activations'].includes(options.equalize)) {
+    throw invalid('ERR_OPTION', 'equalize', 'true, false or activations', options.equalize);
+  }
+  for (const name of ['biasCorrection', 'adaround'] as const) {
     if (options[name] !== undefined && typeof options[name] !== 'boolean')
       throw invalid('ERR_OPTION', name, 'true or false', options[name]);
   }
+  checkMixedPrecision(options.mixedPrecision, mode);
   if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalid('ERR_OPTION', 'signal', 'an AbortSignal', signal);
   const isIterable =
     typeof calibration === 'object' &&
@@ -66,4 +82,13 @@ export function checkQuantizeOptions(options: QuantizeOptions): CheckedOptions {
     throw invalid('ERR_OPTION', 'calibration', 'an iterable of feeds', calibration);
   }
   return { ...options, mode, exclude, seed, resolved: schemeOf(scheme, options) };
+}
+
+function checkMixedPrecision(given: QuantizeOptions['mixedPrecision'], mode: string): void {
+  if (given === undefined) return;
+  const target = (given as Partial<typeof given> | null)?.targetSqnrDb;
+  if (typeof target !== 'number' || !(target > 0 && target <= 100)) {
+    throw invalid('ERR_OPTION', 'mixedPrecision.targetSqnrDb', 'a number above 0, up to 100', target);
+  }
+  if (mode !== 'static') throw invalid('ERR_OPTION', 'mixedPrecision', 'mode static', mode);
 }

@@ -4,13 +4,25 @@ import type { Graph } from '../graph/graph.js';
 import { eliminateDeadNodes } from '../passes/eliminate-dead-nodes.js';
 import { foldBatchNorm } from '../passes/fold-batch-norm.js';
 import { foldConstants } from '../passes/fold-constants.js';
+import { fuseGelu } from '../passes/fuse-gelu.js';
+import { fuseHardSwish } from '../passes/fuse-hard-swish.js';
+import { fuseSwish } from '../passes/fuse-swish.js';
 import { moveTransposes } from '../passes/layout.js';
 import { runPasses } from '../passes/pass.js';
 import { removeIdentities } from '../passes/remove-identities.js';
 import { resolveGraph } from '../plan/resolve.js';
 import { specializeGraph } from '../plan/specialize.js';
 
-const passes = [foldConstants, removeIdentities, moveTransposes, foldBatchNorm, eliminateDeadNodes];
+const passes = [
+  foldConstants,
+  removeIdentities,
+  moveTransposes,
+  foldBatchNorm,
+  fuseGelu,
+  fuseHardSwish,
+  fuseSwish,
+  eliminateDeadNodes,
+];
 
 /** Throws ERR_QUANTIZATION for a model that is quantized already, naming what is, and what planning for these shapes throws. */
 export function prepareGraph(graph: Graph, inputDims: ReadonlyMap<string, readonly number[]>): Graph {
@@ -22,7 +34,15 @@ export function prepareGraph(graph: Graph, inputDims: ReadonlyMap<string, readon
   const nodes = resolveGraph(graph);
   const specialized = specializeGraph(graph, nodes, inputDims);
   // Fixed point is for what TFLite quantized; what is quantized here rounds as ONNX does
-  return { ...runPasses(specialized, passes).graph, numerics: 'onnx' };
+  return { ...asFunctions(runPasses(specialized, passes).graph), numerics: 'onnx' };
+}
+
+/** Of 8 bits, a Gelu that a file spells out is a table, which rounds once. */
+function asFunctions(graph: Graph): Graph {
+  const nodes = graph.nodes.map((node) => {
+    return node.op === 'ErfGelu' ? { ...node, op: 'Gelu', attributes: { approximate: 'none' } } : node;
+  });
+  return { ...graph, nodes };
 }
 
 /** Sizes to prepare a graph for whose dimensions are open, where there is no data: the first that it accepts. */

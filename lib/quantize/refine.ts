@@ -1,6 +1,7 @@
 /** What makes a quantized network more like the float one: the algorithms of lib/quant/algorithms/, given the data that they ask for. */
 import type { Graph } from '../graph/graph.js';
 import { adaround } from '../quant/algorithms/adaround.js';
+import { balanceChannels, balancedValues, type ChannelStatistics } from '../quant/algorithms/balance-channels.js';
 import { correctBiases, type LayerMeans, meansOfPatches } from '../quant/algorithms/bias-correction.js';
 import { equalize, equalizedValues } from '../quant/algorithms/equalize.js';
 import { type Gram, GramAccumulator, type GramOptions } from '../quant/algorithms/gram.js';
@@ -9,6 +10,7 @@ import { smoothQuant } from '../quant/algorithms/smooth-quant.js';
 import type { ConstantQuantizer } from '../quant/insert.js';
 import type { Target } from '../quant/place.js';
 import { dequantizeArray } from '../quant/qparams.js';
+import type { Scheme } from '../quant/schemes.js';
 import { type Rounding, weightLimits } from '../quant/weights.js';
 import type { Tensor } from '../tensor.js';
 import type { Calibration } from './calibration.js';
@@ -35,6 +37,30 @@ export async function equalizeWithin(graph: Graph, calibration: Calibration): Pr
     }
   });
   return equalize(graph, { replaceRelu6: false, highest });
+}
+
+/** Equalization of activations, for weights with a scale for each channel. */
+export async function balance(graph: Graph, calibration: Calibration, { weights }: Scheme): Promise<Graph> {
+  const names = balancedValues(graph);
+  if (names.length === 0) return graph;
+  const all = new Map<string, ChannelStatistics & { count: number }>();
+  await calibration.observeKept('equalize', graph, names, (name, { data, dims }) => {
+    const channels = dims.at(-1)!;
+    const zeros = () => new Float64Array(channels);
+    const seen = all.get(name) ?? { lowest: zeros(), highest: zeros(), meanSquares: zeros(), count: 0 };
+    all.set(name, seen);
+    const { lowest, highest, meanSquares } = seen;
+    const values = data as Float32Array;
+    for (let i = 0, c = 0; i < values.length; i++, c = c + 1 === channels ? 0 : c + 1) {
+      const value = values[i]!;
+      if (value < lowest[c]!) lowest[c] = value;
+      if (value > highest[c]!) highest[c] = value;
+      meanSquares[c]! += value * value;
+    }
+    seen.count += values.length / channels;
+  });
+  for (const { meanSquares, count } of all.values()) for (let c = 0; c < meanSquares.length; c++) meanSquares[c]! /= count;
+  return balanceChannels(graph, { statistics: all, weightSteps: weights.bits === 4 ? 7 : 127 });
 }
 
 /** SmoothQuant, for the matrix products of a graph. */

@@ -40,9 +40,11 @@ function inBuckets(graph: Graph, targets: readonly Target[], { weights: options 
     const codes = define(`${name}/quantized`, options.dtype, bucketed.data, bucketed.dims);
     const scales = define(`${name}/scales`, 'float32', bucketed.scales, bucketed.scaleDims);
     const zeros = define(`${name}/zeros`, options.dtype, bucketed.zeroPoints, bucketed.scaleDims);
-    const [matrix, real] = [fresh(`${name}/matrix`), fresh(`${name}/dequantized`)];
-    values.set(matrix, { name: matrix, type: 'float32', dims: bucketed.dims });
+    const real = fresh(`${name}/dequantized`);
     values.set(real, { name: real, type: 'float32', dims });
+    const isMatrix = String(dims) === String(bucketed.dims);
+    const matrix = isMatrix ? real : fresh(`${name}/matrix`);
+    values.set(matrix, { name: matrix, type: 'float32', dims: bucketed.dims });
     const attributes = { axis: bucketed.axis, blockSize: bucketed.blockSize };
     return [
       {
@@ -52,9 +54,14 @@ function inBuckets(graph: Graph, targets: readonly Target[], { weights: options 
         inputs: [codes, scales, zeros],
         outputs: [matrix],
       },
-      { name: fresh(`${name}/Reshape`), op: 'Reshape', attributes: { shape: [...dims] }, inputs: [matrix], outputs: [real] },
+      // What runtimes know as a product with weights of 4 bits has nothing in between
+      ...(isMatrix ? [] : [reshape(fresh(`${name}/Reshape`), matrix, real, dims)]),
       { ...node, inputs: node.inputs.with(input, real) },
     ];
   });
   return { ...graph, nodes, values, constants };
+}
+
+function reshape(name: string, input: string, output: string, dims: readonly number[]): Node {
+  return { name, op: 'Reshape', attributes: { shape: [...dims] }, inputs: [input], outputs: [output] };
 }

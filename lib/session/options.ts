@@ -19,7 +19,7 @@ export interface SessionOptions {
   /** How results are rounded; by default as the model's format does it. */
   readonly numerics?: Numerics;
   /** By default found out from the content. */
-  readonly format?: 'onnx' | 'tflite';
+  readonly format?: 'onnx' | 'tflite' | 'layers';
   /** Cancels loading. */
   readonly signal?: AbortSignal;
 }
@@ -53,7 +53,7 @@ export function checkSessionOptions(options: SessionOptions): void {
   checkOneOf('backend', backend, backends);
   checkOneOf('isa', isa, isas);
   checkOneOf('numerics', numerics, allNumerics);
-  checkOneOf('format', format, ['onnx', 'tflite']);
+  checkOneOf('format', format, ['onnx', 'tflite', 'layers']);
   if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1 && threads <= maxThreads)) {
     throw invalid('ERR_OPTION', 'threads', `an integer from 1 to ${maxThreads}`, threads);
   }

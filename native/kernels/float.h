@@ -1,5 +1,6 @@
 // The interface of the float32 kernels: one FloatKernels per ISA, made of the templates in float_gemm.h, float_outer.h,
-// float_depthwise.h, float_pool.h, float_elementwise.h and float_rows.h and of that ISA's vectors (kernels/<isa>/float.cc).
+// float_depthwise.h, float_pool.h, float_elementwise.h, float_rows.h and float_statistics.h and of that ISA's vectors
+// (kernels/<isa>/float.cc).
 //
 // Every output element is one chain of additions in a fixed order (bias, then taps, then k), whatever the tile, its place in
 // the matrix or the thread: results are reproducible to the bit on one ISA. Between ISAs they differ, for products are fused
@@ -141,6 +142,10 @@ struct FloatKernels {
                  float* y);
   // Widens *lo ... *hi to contain all of x. NaN is passed over.
   void (*range)(const float* x, size_t n, float* lo, float* hi);
+  // The same, and whether all of x are finite; where they are not, *lo and *hi may be anything.
+  bool (*extent)(const float* x, size_t n, float* lo, float* hi);
+  // y[i] = b = floor(|x[i]| * first * second) for x > 0, -1 - b for x < 0, zero_bin for 0. The factors are powers of two, b < 2^23.
+  void (*bins)(const float* x, size_t n, float first, float second, float zero_bin, float* y);
   // In float32, so of at most kMaxFloatRun elements: sum x, and sum (x - mean)^2.
   float (*sum)(const float* x, size_t n);
   float (*squares)(const float* x, size_t n, float mean);

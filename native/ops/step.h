@@ -24,6 +24,12 @@ struct RunMemory {
   const uint8_t* constants;  // 64-byte aligned
   uint8_t* scratch;          // 64-byte aligned; contents do not survive a step
   size_t threads;            // 1 to StepEnvironment::threads
+  bool* refused = nullptr;   // of the run; null where nobody asks
+
+  // The run ends here: the data is none that the operator takes. What the step has written so far does not count.
+  void Refuse() const {
+    if (refused != nullptr) *refused = true;
+  }
 
   template <typename T>
   const T* In(Place place) const {

@@ -32,6 +32,27 @@ void MakeDynamicMatMulStep(StepFields* fields, std::unique_ptr<Step>* step);
 void MakeFloatMatMulStep(StepFields* fields, std::unique_ptr<Step>* step);
 void MakeFloatAttentionStep(StepFields* fields, std::unique_ptr<Step>* step);
 void MakeFloatLayerNormStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeSelectStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeCastStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeArithmeticStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeGatherStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeGatherElementsStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeScatterNdStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeScatterElementsStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeTopKStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeCumSumStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeOneHotStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeRealFunctionStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeRescaleStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeSvdfStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeSequenceLstmStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeDetectionStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeRecurrentStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeMappedCopyStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeFloatStatisticsStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeByteMatMulStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeDynamicConvStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeDynamicQuantizeStep(StepFields* fields, std::unique_ptr<Step>* step);
 
 namespace {
 
@@ -63,6 +84,27 @@ const StepKind kStepKinds[] = {
     {"float-matmul", MakeFloatMatMulStep},
     {"float-attention", MakeFloatAttentionStep},
     {"float-layer-norm", MakeFloatLayerNormStep},
+    {"select", MakeSelectStep},
+    {"cast", MakeCastStep},
+    {"arithmetic", MakeArithmeticStep},
+    {"gather", MakeGatherStep},
+    {"gather-elements", MakeGatherElementsStep},
+    {"scatter-nd", MakeScatterNdStep},
+    {"scatter-elements", MakeScatterElementsStep},
+    {"top-k", MakeTopKStep},
+    {"cum-sum", MakeCumSumStep},
+    {"one-hot", MakeOneHotStep},
+    {"real-function", MakeRealFunctionStep},
+    {"rescale", MakeRescaleStep},
+    {"svdf", MakeSvdfStep},
+    {"sequence-lstm", MakeSequenceLstmStep},
+    {"detection", MakeDetectionStep},
+    {"recurrent", MakeRecurrentStep},
+    {"mapped-copy", MakeMappedCopyStep},
+    {"float-statistics", MakeFloatStatisticsStep},
+    {"byte-matmul", MakeByteMatMulStep},
+    {"dynamic-conv", MakeDynamicConvStep},
+    {"dynamic-quantize", MakeDynamicQuantizeStep},
 };
 
 }  // namespace

@@ -33,17 +33,20 @@ Status Program::MakeArena(Arena* arena) const {
 size_t Program::Run(Arena* arena, size_t first, size_t last, double* microseconds) const {
   using Clock = std::chrono::steady_clock;
   auto* values = static_cast<uint8_t*>(arena->buffer.data());
+  bool refused = false;
   const RunMemory memory = {values, static_cast<const uint8_t*>(constants_.data()), values + scratch_offset_,
-                            environment_.threads};
+                            environment_.threads, &refused};
   for (size_t i = first; i < last; ++i) {
     if (arena->cancelled.load(std::memory_order_relaxed)) return i;
     if (microseconds == nullptr) {
       steps_[i]->Run(memory);
+      if (refused) return i;
       continue;
     }
     const Clock::time_point start = Clock::now();
     steps_[i]->Run(memory);
     microseconds[i] = std::chrono::duration<double, std::micro>(Clock::now() - start).count();
+    if (refused) return i;
   }
   return last;
 }

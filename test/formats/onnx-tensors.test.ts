@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import test from 'ava';
 import { type DataType, type ErrorCode, OctensorError, Tensor, type TensorData } from 'octensor';
-import { ExternalData } from '#lib/formats/onnx/external-data.js';
+import { ExternalData } from '#lib/formats/external-data.js';
 import { dataTypeOf, dimsOf, maxOpset, minOpset, opsetOf, readOnnxModel, tensorTypeOf } from '#lib/formats/onnx/model.js';
 import {
   TensorProto_DataLocation as Location,

@@ -115,3 +115,51 @@ test('quantized values stay as they are', (t) => {
   });
   t.is(rewritten(graph, foldBatchNorm).graph, graph);
 });
+
+/** Two convolutions of x, [1, 2, 2, 3] each: `c` and `n`. */
+const two = [conv({}, 'b'), { ...conv(), inputs: ['x', 'w'], outputs: ['n'] }];
+const joined = (op: string, attributes: Attributes = {}, inputs: readonly string[] = ['c', 'n']) =>
+  node(op, inputs, 'm', attributes);
+
+test('behind a sum, into both of what is summed', async (t) => {
+  t.deepEqual(await left(t, sketch([...two, joined('Add'), norm('m', 'y')])), ['Conv2D', 'Conv2D', 'Add']);
+  t.deepEqual(await left(t, sketch([...two, joined('Add'), node('Mul', ['m', 'row'], 'y')])), ['Conv2D', 'Conv2D', 'Add']);
+});
+
+/** As `sketch`, for a Concat m of c and n along `axis`, and y of its shape. */
+function sideBySide(axis: number, nodes: readonly NodeSketch[], constantsOf: Readonly<Record<string, Tensor>> = {}): Graph {
+  const graph = sketch([...two, joined('Concat', { axis }), ...nodes]);
+  const dims = [1, 2, 2, channels].map((dim, i) => (i === (axis + 4) % 4 ? 2 * dim : dim));
+  const values = new Map([...graph.values, ...['m', 'y'].map((name) => [name, float(name, dims)] as const)]);
+  for (const [name, tensor] of Object.entries(constantsOf)) values.set(name, float(name, tensor.dims));
+  return { ...graph, values, constants: new Map([...graph.constants, ...Object.entries(constantsOf)]) };
+}
+
+test('behind a Concat, into each part', async (t) => {
+  const wide = {
+    scale: vector(1, 2, -3, 4, 5, 6),
+    bias: vector(0.25, 0, 1, -1, 2, 3),
+    mean: vector(0.5, 1, -1, 0, 2, 1),
+    variance: vector(1, 4, 0.25, 9, 1, 2),
+  };
+  for (const axis of [3, -1]) {
+    t.deepEqual(await left(t, sideBySide(axis, [norm('m', 'y')], wide)), ['Conv2D', 'Conv2D', 'Concat']);
+  }
+  // Along the height, each part has all of the channels
+  t.deepEqual(await left(t, sideBySide(1, [norm('m', 'y')])), ['Conv2D', 'Conv2D', 'Concat']);
+});
+
+for (const [what, nodes, outputs] of [
+  ['a part is no layer', [conv(), node('Relu', ['c'], 'n'), joined('Add'), norm('m', 'y')], ['y']],
+  ['a part is an output', [...two, joined('Add'), norm('m', 'y')], ['y', 'c']],
+  ['both parts are one', [conv(), joined('Add', {}, ['c', 'c']), norm('m', 'y')], ['y']],
+  ['the sum is clamped', [...two, joined('Add', { activation: 'relu' }), norm('m', 'y')], ['y']],
+  ['a part is clamped', [conv({ activation: 'relu' }), two[1]!, joined('Add'), norm('m', 'y')], ['y']],
+  ['the sum is an output', [...two, joined('Add'), norm('m', 'y')], ['y', 'm']],
+] as const) {
+  test(`not through a sum where ${what}`, async (t) => {
+    const before = sketch(nodes, outputs);
+    const operators = await left(t, before);
+    t.is(operators.length, nodes.length + 1, 'BatchNorm is a Mul and an Add');
+  });
+}

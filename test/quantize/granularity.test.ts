@@ -5,10 +5,10 @@ import { loadGraph } from '#lib/model.js';
 import { caseGraph } from '#lib/ops/cases.js';
 import { dequantizeLinear } from '#lib/ops/dequantize-linear.js';
 import { type BucketedWeights, quantizeBuckets } from '#lib/quant/granularity.js';
-import { packBuckets } from '#lib/quant/packed-buckets.js';
 import { quantizeWeights, weightLimits, weightParameters } from '#lib/quant/weights.js';
 import { normals } from '../support/normals.js';
 import { encodeOnnxModel } from '../support/onnx-model.js';
+import { packBuckets } from '../support/packed-buckets.js';
 import { elements, runCase } from '../support/run-case.js';
 import { throwsCode } from '../support/throws.js';
 

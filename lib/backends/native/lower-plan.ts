@@ -33,11 +33,16 @@ class ConstantPool {
   offsetOf(name: string, data: TypedArray): number {
     let offset = this.#offsets.get(name);
     if (offset === undefined) {
-      offset = this.#sizeBytes;
+      offset = this.add(data);
       this.#offsets.set(name, offset);
-      this.#chunks.push({ offset, bytes: new Uint8Array(data.buffer, data.byteOffset, data.byteLength) });
-      this.#sizeBytes = Math.ceil((offset + data.byteLength) / alignment) * alignment;
     }
+    return offset;
+  }
+
+  add(data: TypedArray): number {
+    const offset = this.#sizeBytes;
+    this.#chunks.push({ offset, bytes: new Uint8Array(data.buffer, data.byteOffset, data.byteLength) });
+    this.#sizeBytes = Math.ceil((offset + data.byteLength) / alignment) * alignment;
     return offset;
   }
 
@@ -55,6 +60,7 @@ export function lowerPlan(plan: Plan): LoweredPlan {
       if (constant !== undefined) return -1 - pool.offsetOf(name, constant.data as TypedArray);
       return plan.memory.offsets.get(name)!;
     },
+    constant: (data) => -1 - pool.add(data),
   };
   const native: NativeStep[] = [];
   const steps = plan.steps.map((step): LoweredStep => {
@@ -81,7 +87,7 @@ function lowerWithSum(step: Step, sum: Step, context: LoweringContext): readonly
   const [result, y] = [step.outputs[0]!, sum.outputs[0]!];
   const residual = sum.inputs.find((operand) => operand!.name !== result.name)!;
   const { sum: _, ...convolution } = step;
-  const steps = lower(convolution, { place: (operand) => context.place(operand === result ? y : operand) });
+  const steps = lower(convolution, { ...context, place: (operand) => context.place(operand === result ? y : operand) });
   const add = addFields({ ...(sum as StepOf<SumAttributes>), inputs: [result, residual] }, false);
   if (steps?.length !== 1 || steps[0]!.kind !== 'conv' || add === undefined) return undefined;
   return [{ kind: 'conv', fields: { ...steps[0]!.fields, ...add, residual: context.place(residual) } }];

@@ -2,12 +2,15 @@
 import type { NativeStep } from '../../addon.js';
 import type { Operand } from '../../ops/op.js';
 import type { Step } from '../../plan/plan.js';
+import type { TypedArray } from '../../typed-array.js';
 
 export type { NativeStep } from '../../addon.js';
 
 export interface LoweringContext {
   /** Where an operand stands: a byte offset of a value, or -1 - offset of a constant. */
   place(operand: Operand): number;
+  /** The place of a constant that is no operand of the graph. */
+  constant(data: TypedArray): number;
 }
 
 /** A step whose attributes have the type that the operator's `parse` returns. */

@@ -2,16 +2,20 @@
 import type { BatchToSpaceAttributes } from '../../ops/batch-to-space-nd.js';
 import type { Operand } from '../../ops/op.js';
 import { type PadAttributes, paddingElement } from '../../ops/pad.js';
+import { type PadAxesAttributes, padMaps } from '../../ops/pad-axes.js';
 import { product, strides } from '../../ops/shapes.js';
 import type { SpaceToBatchAttributes } from '../../ops/space-to-batch-nd.js';
 import { realZero } from '../../ops/storage.js';
 import { offsetOf } from '../../ops/strided-copy.js';
+import { elementCode } from './elements.js';
 import { defineLowering, type LoweringContext, type Lowerings, type StepOf } from './lowering.js';
 import { allOf, copy, fill, type Part, type Steps } from './strided.js';
 
 /** So many steps one operator may become. */
 const maxPositions = 4096;
 const maxMirrored = 1024;
+/** Of indices that are kept for an axis. */
+const maxMapped = 2 ** 20;
 
 export const paddingLowerings: Lowerings = {
   SpaceToBatchNd: defineLowering<SpaceToBatchAttributes>(({ inputs, outputs, attributes }, context) => {
@@ -27,6 +31,18 @@ export const paddingLowerings: Lowerings = {
     return copyBlocks(context, outputs[0]!, inputs[0]!, attributes.block, before, 'to-space');
   }),
   Pad: defineLowering<PadAttributes>(lowerPad),
+  PadAxes: defineLowering<PadAxesAttributes>((step, context) => {
+    const [x, , value] = step.inputs as readonly [Operand, Operand, Operand?];
+    const y = step.outputs[0]!;
+    if (x.dims.length === 0 || x.dims.includes(0) || y.dims.some((dim) => dim > maxMapped)) return undefined;
+    const fields = {
+      ...{ x: context.place(x), y: context.place(y), type: elementCode(x.type) },
+      ...(value !== undefined && step.attributes.mode === 'constant' && { value: context.place(value) }),
+      ...{ dims: Int32Array.from(y.dims), xDims: Int32Array.from(x.dims) },
+      maps: Int32Array.from(padMaps(step, y.dims).flatMap((map) => Array.from(map))),
+    };
+    return [{ kind: 'mapped-copy', fields }];
+  }),
 };
 
 /**

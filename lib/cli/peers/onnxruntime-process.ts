@@ -2,7 +2,7 @@
 import { createRequire } from 'node:module';
 import { setTimeout } from 'node:timers/promises';
 import type { TypedArray } from '../../typed-array.js';
-import { asyncTimerOf, calibrate, type TimeCalls, timeBatch } from '../timing.js';
+import { asyncTimerOf, fastestOf, type TimeCalls, timeBatch } from '../timing.js';
 import type { PeerAnswer, PeerRequest, PeerSetup, PeerTensor, PeerTensors } from './messages.js';
 
 /** As much of onnxruntime-node as is used here; the package is optional, and so are its types. */
@@ -39,25 +39,14 @@ async function setUp({ modulePath, model, feeds: given, threads, isTimed }: Peer
   // A new output each time is the faster form for small ones, a tensor of the caller's that is written again for large ones.
   const isPlain = Object.values(outputs).every(({ type }) => type !== 'string');
   const fetches = isPlain ? made(outputs, ({ data }) => (data as TypedArray).slice()) : undefined;
-  await useFastest([() => session.run(feeds), ...(fetches === undefined ? [] : [() => session.run(feeds, fetches)])]);
+  const again = fetches === undefined ? [] : [asyncTimerOf(() => session.run(feeds, fetches))];
+  ({ time, calls } = await fastestOf([asyncTimerOf(() => session.run(feeds)), ...again]));
   await settle();
   return { version, outputs };
 }
 
 function mapped(tensors: PeerTensors, map: (tensor: PeerTensor) => PeerTensor): PeerTensors {
   return Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, map(tensor)]));
-}
-
-async function useFastest(forms: readonly (() => Promise<unknown>)[]): Promise<void> {
-  let best = Infinity;
-  for (const form of forms) {
-    const timer = asyncTimerOf(form);
-    const batch = await calibrate(timer);
-    if (batch.seconds / batch.calls >= best) continue;
-    best = batch.seconds / batch.calls;
-    time = timer;
-    calls = batch.calls;
-  }
 }
 
 /** ONNX Runtime's helper threads spin for some 50 ms after a run: waits until this process is idle. */

@@ -25,7 +25,7 @@ import {
   withImageRank,
 } from './export-layout.js';
 import type { AttributeValues } from './export-messages.js';
-import { OnnxValue, priorities } from './export-names.js';
+import { OnnxValue, type Packing, priorities } from './export-names.js';
 
 export interface OnnxNodeDraft {
   readonly name: string;
@@ -184,8 +184,8 @@ export class ExportGraph {
     return outputs;
   }
 
-  initializer(name: string, tensor: Tensor): OnnxValue {
-    const value = new OnnxValue(name, priorities.helper, tensor);
+  initializer(name: string, tensor: Tensor, packing: Packing = 'plain'): OnnxValue {
+    const value = new OnnxValue(name, priorities.helper, tensor, packing);
     this.values.push(value);
     return value;
   }

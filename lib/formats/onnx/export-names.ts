@@ -6,16 +6,21 @@ import type { Tensor } from '../../tensor.js';
 export const priorities = { helper: 0, otherLayout: 1, own: 2, fixed: 3 } as const;
 type Priority = (typeof priorities)[keyof typeof priorities];
 
+/** How the elements of an initializer are written: as their type says, or two integers of 8 bits that fit 4 in a byte. */
+export type Packing = 'plain' | 'nibbles';
+
 export class OnnxValue {
   /** Of an initializer. */
   readonly tensor: Tensor | undefined;
+  readonly packing: Packing;
   #name: string;
   #priority: Priority;
 
-  constructor(name: string, priority: Priority = priorities.helper, tensor?: Tensor) {
+  constructor(name: string, priority: Priority = priorities.helper, tensor?: Tensor, packing: Packing = 'plain') {
     this.#name = name;
     this.#priority = priority;
     this.tensor = tensor;
+    this.packing = packing;
   }
 
   get name(): string {

@@ -1,5 +1,6 @@
 /** The version of ONNX's operators that a graph needs. */
 import type { Graph, Node } from '../../graph/graph.js';
+import { nibbleOpset, readsNibbles } from './export-nibbles.js';
 
 /** What every reader of today knows. */
 const defaultOpset = 17;
@@ -27,9 +28,12 @@ const operatorOpsets: Readonly<Record<string, number | ((node: Node) => number)>
   ScatterNd: scatterOpset,
 };
 
-export function opsetFor({ nodes, values }: Graph): number {
+export function opsetFor(graph: Graph): number {
+  const { nodes, values } = graph;
   const isWide = [...values.values()].some(({ qparams }) => qparams?.dtype === 'int16');
-  return Math.max(isWide ? wideOpset : defaultOpset, ...new Set(nodes.map(opsetOf)));
+  const hasNibbles = nodes.some((node) => readsNibbles(graph, node));
+  const least = Math.max(isWide ? wideOpset : defaultOpset, hasNibbles ? nibbleOpset : defaultOpset);
+  return Math.max(least, ...new Set(nodes.map(opsetOf)));
 }
 
 function opsetOf(node: Node): number {

@@ -8,6 +8,7 @@ import { nodeError } from '../../ops/op.js';
 import { ExportGraph } from './export-graph.js';
 import { attributeProtos, valueInfo } from './export-messages.js';
 import { type OnnxValue, priorities, settleNames } from './export-names.js';
+import { Nibbles, readsNibbles } from './export-nibbles.js';
 import { irVersionOf, opsetFor } from './export-opset.js';
 import { exportNode } from './exporters/exporter.js';
 import { exporters } from './exporters/index.js';
@@ -52,11 +53,14 @@ function graphProto(source: Graph, opset: number): GraphProto {
   const reader = state && source.nodes.find(({ inputs }) => inputs.includes(state.current));
   if (reader !== undefined) throw unsupported(reader, 'a state that is kept from one run to the next');
   const graph = new ExportGraph(source, opset);
+  const nibbles = new Nibbles(graph);
   for (const node of source.nodes) {
     graph.begin(node);
     const write = exporters.get(node.op);
     if (write === undefined) throw unsupported(node, 'no operators of ONNX do that');
+    const first = graph.nodes.length;
     write(exportNode(node), graph);
+    if (readsNibbles(source, node)) nibbles.packFrom(first);
   }
   const inputs = source.inputs.map((name) => graph.stored(name));
   const outputs = nameOutputs(graph, source.outputs);
@@ -67,7 +71,7 @@ function graphProto(source: Graph, opset: number): GraphProto {
     input: inputs.map(({ name }, i) => infoOf(source, source.inputs[i]!, name)),
     output: outputs.map(({ name }, i) => infoOf(source, source.outputs[i]!, name)),
     initializer: graph.values.flatMap((value) =>
-      value.tensor !== undefined && read.has(value) ? [writeTensor(value.name, value.tensor)] : [],
+      value.tensor !== undefined && read.has(value) ? [writeTensor(value.name, value.tensor, value.packing)] : [],
     ),
     node: graph.nodes.map((node) =>
       create(NodeProtoSchema, {

@@ -1,7 +1,7 @@
 /** ONNX files as graphs of our operators. */
 import { dirname } from 'node:path';
 import type { Graph } from '../../graph/graph.js';
-import { ExternalData } from './external-data.js';
+import { ExternalData } from '../external-data.js';
 import { inlineFunctions } from './functions.js';
 import { lowerGraph } from './lower-graph.js';
 import { numericsOf } from './metadata.js';

@@ -2,7 +2,7 @@
 import { describe } from '../../errors.js';
 import type { Graph, Value } from '../../graph/graph.js';
 import type { Tensor } from '../../tensor.js';
-import type { ExternalData } from './external-data.js';
+import type { ExternalData } from '../external-data.js';
 import { Lowering, type Surroundings } from './lowering.js';
 import { formatError, tensorTypeOf, unsupported } from './model.js';
 import { OnnxNode, operatorName } from './node.js';

@@ -1,7 +1,7 @@
 /** One node of an ONNX graph, with its attributes checked as they are read. */
 import { describe, OctensorError } from '../../errors.js';
 import type { Tensor } from '../../tensor.js';
-import type { ExternalData } from './external-data.js';
+import type { ExternalData } from '../external-data.js';
 import {
   type AttributeProto,
   type GraphProto,

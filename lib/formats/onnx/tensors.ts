@@ -3,7 +3,7 @@ import { create } from '@bufbuild/protobuf';
 import { describe, invalid } from '../../errors.js';
 import { type DataType, Tensor } from '../../tensor.js';
 import type { TypedArray } from '../../typed-array.js';
-import { ExternalData } from './external-data.js';
+import { ExternalData } from '../external-data.js';
 import { checkedDims, dataTypeOf, elemTypeOf, formatError, unsupported } from './model.js';
 import {
   TensorProto_DataType as OnnxType,
@@ -125,8 +125,13 @@ export function readSparseTensor(proto: SparseTensorProto, where: string, extern
 const densePerValue = 1024;
 const minDenseSize = 4096;
 
-/** Raw bytes, not copied; strings in their own field. */
-export function writeTensor(name: string, { type, data, dims }: Tensor): TensorProto {
+/** Raw bytes, not copied; strings in their own field. `nibbles`: int8 or uint8 whose elements all fit, as INT4 or UINT4. */
+export function writeTensor(name: string, { type, data, dims }: Tensor, packing: 'plain' | 'nibbles' = 'plain'): TensorProto {
+  if (packing === 'nibbles') {
+    const dataType = type === 'int8' ? OnnxType.INT4 : OnnxType.UINT4;
+    const rawData = packNibbles(data as Int8Array | Uint8Array);
+    return create(TensorProtoSchema, { name, dataType, dims: dims.map(BigInt), rawData });
+  }
   const elements =
     type === 'string'
       ? { stringData: (data as readonly string[]).map((text) => encoder.encode(text)) }
@@ -234,4 +239,10 @@ function unpackNibbles(packed: Uint8Array, size: number, { array }: Storage): Ty
     result[i] = isSigned ? (nibble << 28) >> 28 : nibble;
   }
   return result;
+}
+
+function packNibbles(data: Int8Array | Uint8Array): Uint8Array<ArrayBuffer> {
+  const packed = new Uint8Array(Math.ceil(data.length / 2));
+  for (let i = 0; i < data.length; i++) packed[i >> 1]! |= (data[i]! & 15) << ((i & 1) * 4);
+  return packed;
 }

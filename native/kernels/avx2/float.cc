@@ -9,6 +9,7 @@
 #include "kernels/float_outer.h"
 #include "kernels/float_pool.h"
 #include "kernels/float_rows.h"
+#include "kernels/float_statistics.h"
 
 namespace octensor {
 namespace {
@@ -45,6 +46,8 @@ const FloatKernels kFloat_6x16_avx2 = {"octensor_f32_6x16__avx2",
                                        Unary<Avx2>,
                                        Binary<Avx2>,
                                        Range<Avx2>,
+                                       Extent<Avx2>,
+                                       Bins<Avx2>,
                                        Sum<Avx2>,
                                        Squares<Avx2>,
                                        ExpSum<Avx2>,

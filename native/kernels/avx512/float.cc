@@ -9,6 +9,7 @@
 #include "kernels/float_outer.h"
 #include "kernels/float_pool.h"
 #include "kernels/float_rows.h"
+#include "kernels/float_statistics.h"
 
 namespace octensor {
 namespace {
@@ -24,11 +25,10 @@ void Gemm(const FloatTile& tile) {
 }
 
 void Outer(const FloatOuterTile& tile) {
-  static void (*const kRows[kMr])(const FloatOuterTile&) = {OuterRows<Avx512, 1>, OuterRows<Avx512, 2>, OuterRows<Avx512, 3>,
-                                                            OuterRows<Avx512, 4>, OuterRows<Avx512, 5>, OuterRows<Avx512, 6>,
-                                                            OuterRows<Avx512, 7>, OuterRows<Avx512, 8>, OuterRows<Avx512, 9>,
-                                                            OuterRows<Avx512, 10>, OuterRows<Avx512, 11>, OuterRows<Avx512, 12>,
-                                                            OuterRows<Avx512, 13>, OuterRows<Avx512, 14>};
+  static void (*const kRows[kMr])(const FloatOuterTile&) = {
+      OuterRows<Avx512, 1>,  OuterRows<Avx512, 2>,  OuterRows<Avx512, 3>,  OuterRows<Avx512, 4>, OuterRows<Avx512, 5>,
+      OuterRows<Avx512, 6>,  OuterRows<Avx512, 7>,  OuterRows<Avx512, 8>,  OuterRows<Avx512, 9>, OuterRows<Avx512, 10>,
+      OuterRows<Avx512, 11>, OuterRows<Avx512, 12>, OuterRows<Avx512, 13>, OuterRows<Avx512, 14>};
   kRows[tile.rows - 1](tile);
 }
 
@@ -50,6 +50,8 @@ const FloatKernels kFloat_14x32_avx512 = {"octensor_f32_14x32__avx512",
                                           Unary<Avx512>,
                                           Binary<Avx512>,
                                           Range<Avx512>,
+                                          Extent<Avx512>,
+                                          Bins<Avx512>,
                                           Sum<Avx512>,
                                           Squares<Avx512>,
                                           ExpSum<Avx512>,

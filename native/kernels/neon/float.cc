@@ -2,13 +2,14 @@
 // row, so that multiply-adds take their factor from a lane and nothing is broadcast.
 #include "kernels/float.h"
 
-#include "kernels/neon/float_vector.h"
 #include "kernels/float_depthwise.h"
 #include "kernels/float_elementwise.h"
 #include "kernels/float_gemm.h"
 #include "kernels/float_outer.h"
 #include "kernels/float_pool.h"
 #include "kernels/float_rows.h"
+#include "kernels/float_statistics.h"
+#include "kernels/neon/float_vector.h"
 
 namespace octensor {
 namespace {
@@ -46,6 +47,8 @@ const FloatKernels kFloat_8x8_neon = {"octensor_f32_8x8__neon",
                                       Unary<Neon>,
                                       Binary<Neon>,
                                       Range<Neon>,
+                                      Extent<Neon>,
+                                      Bins<Neon>,
                                       Sum<Neon>,
                                       Squares<Neon>,
                                       ExpSum<Neon>,

@@ -2,13 +2,14 @@
 // added (the build forbids contraction).
 #include "kernels/float.h"
 
-#include "kernels/scalar/float_vector.h"
 #include "kernels/float_depthwise.h"
 #include "kernels/float_elementwise.h"
 #include "kernels/float_gemm.h"
 #include "kernels/float_outer.h"
 #include "kernels/float_pool.h"
 #include "kernels/float_rows.h"
+#include "kernels/float_statistics.h"
+#include "kernels/scalar/float_vector.h"
 
 namespace octensor {
 namespace {
@@ -44,6 +45,8 @@ const FloatKernels kFloat_4x8_scalar = {"octensor_f32_4x8__scalar",
                                         Unary<Scalar>,
                                         Binary<Scalar>,
                                         Range<Scalar>,
+                                        Extent<Scalar>,
+                                        Bins<Scalar>,
                                         Sum<Scalar>,
                                         Squares<Scalar>,
                                         ExpSum<Scalar>,

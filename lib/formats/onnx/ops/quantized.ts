@@ -45,11 +45,10 @@ function outputType(node: OnnxNode, graph: Lowering): string {
 export function dequantizeLinear(node: OnnxNode, graph: Lowering): void {
   const x = node.required(0);
   const { qparams, attributes } = readScales(node, graph, graph.typeOf(x));
-  if (qparams === undefined) {
-    graph.add(node, 'DequantizeLinear', attributes, node.inputs, node.outputs);
-    return;
-  }
-  const [y] = graph.add(node, 'Dequantize', {}, [graph.withQParams(node, x, qparams)], node.outputs);
+  const [y] =
+    qparams === undefined
+      ? graph.add(node, 'DequantizeLinear', attributes, node.inputs, node.outputs)
+      : graph.add(node, 'Dequantize', {}, [graph.withQParams(node, x, qparams)], node.outputs);
   // The shape of weights is what convolutions are chosen by
   const dims = graph.constantOf(x)?.dims;
   if (dims !== undefined) graph.values.set(y, { name: y, type: 'float32', dims });

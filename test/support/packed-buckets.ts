@@ -1,6 +1,6 @@
 /** Bucketed weights as com.microsoft.MatMulNBits reads them. */
-import { OctensorError } from '../errors.js';
-import type { BucketedWeights } from './granularity.js';
+import { OctensorError } from '#lib/errors.js';
+import type { BucketedWeights } from '#lib/quant/granularity.js';
 
 /**
  * Of weights with N output channels and K inputs, in B = ceil(K / blockSize) blocks of a channel:

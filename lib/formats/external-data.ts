@@ -1,7 +1,7 @@
 /** Data of tensors in files beside the model, which a model may only name inside its own folder. */
 import { closeSync, constants, fstatSync, openSync, readSync, realpathSync } from 'node:fs';
 import { posix, relative, resolve, sep, win32 } from 'node:path';
-import { describe, invalid, OctensorError } from '../../errors.js';
+import { describe, invalid, OctensorError } from '../errors.js';
 
 /** How often a model's tensors together may read each byte of its files: some share theirs. */
 const readsPerByte = 8;
@@ -25,6 +25,22 @@ export class ExternalData {
    * ERR_OPTION without a folder.
    */
   read(location: string, offset: number, length: number, where: string): Uint8Array {
+    return this.#open(location, where, (file, path, size, place) => {
+      this.#charge(path, size, offset, length, place);
+      return readExactly(file, offset, length, place);
+    });
+  }
+
+  /** As `read`, all of a file that has at most `most` bytes. */
+  readAll(location: string, most: number, where: string): Uint8Array {
+    return this.#open(location, where, (file, path, size, place) => {
+      if (size > most) throw invalid('ERR_MODEL_FORMAT', place, `at most ${most} bytes`, size);
+      this.#charge(path, size, 0, size, place);
+      return readExactly(file, 0, size, place);
+    });
+  }
+
+  #open<T>(location: string, where: string, use: (file: number, path: string, size: number, place: string) => T): T {
     const place = `${where}, external data ${describe(location)}`;
     const path = this.#resolve(location, place);
     let file: number;
@@ -37,8 +53,7 @@ export class ExternalData {
     try {
       const stats = fstatSync(file);
       if (!stats.isFile()) throw invalid('ERR_MODEL_FORMAT', place, 'a regular file', 'something else');
-      this.#charge(path, stats.size, offset, length, place);
-      return readExactly(file, offset, length, place);
+      return use(file, path, stats.size, place);
     } finally {
       closeSync(file);
     }

@@ -1,0 +1,134 @@
+/** What is compared: each run is one row of the table, for each seed. */
+
+/** @typedef {{ weights: number, activations: number }} Bits */
+/**
+ * @typedef {object} Run
+ * @property {string} scheme the row's name
+ * @property {Bits} bits
+ * @property {string} [group] of a side experiment, which is a table of its own
+ * @property {object} [config] for `prepare`
+ * @property {boolean} [isTrained] false for post-training quantization
+ * @property {boolean} [freezes] whether BatchNorm freezes; true unless it is said
+ * @property {boolean} [corrects] whether weights are steady while BatchNorm has batch statistics; true unless it is said
+ * @property {boolean} [distills] whether the float model teaches
+ */
+
+const perTensorEma = { quantizer: 'ema' };
+
+/** `config` for `prepare`, from bits. */
+const schemes = {
+  'straight-through': { scheme: 'krishnamoorthi' },
+  nudged: { scheme: 'jacob' },
+  stochastic: { scheme: 'stochastic' },
+  LSQ: { scheme: 'lsq' },
+  'LSQ+': { scheme: 'lsq+' },
+  PACT: { scheme: 'pact' },
+  DoReFa: { scheme: 'dorefa' },
+  DSQ: { scheme: 'dsq' },
+};
+
+const settings = [
+  { weights: 8, activations: 8 },
+  { weights: 4, activations: 4 },
+  { weights: 3, activations: 3 },
+  { weights: 2, activations: 2 },
+];
+
+const withBits = (config, { weights, activations }) => ({
+  ...config,
+  weights: { ...config.weights, bits: weights },
+  activations: { ...config.activations, bits: activations },
+});
+
+/** Calibrated only: ranges of one batch, or those with the least squared error on it. */
+const postTraining = {
+  'post-training, min/max': { scheme: 'krishnamoorthi', activations: perTensorEma },
+  'post-training, least error': {
+    scheme: 'krishnamoorthi',
+    weights: { quantizer: 'nudged', granularity: 'per-channel' },
+    activations: { quantizer: 'ste' },
+  },
+};
+
+const row = (scheme, bits, config, more = {}) => ({ scheme, bits, config: withBits(config, bits), ...more });
+
+const float = { weights: 2, activations: 32 };
+const binary = { weights: 1, activations: 32 };
+const all = { weights: 1, activations: 1 };
+
+/** @type {readonly Run[]} */
+export const runs = [
+  ...settings.flatMap((bits) => [
+    ...Object.entries(postTraining).map(([name, config]) => row(name, bits, config, { isTrained: false })),
+    ...Object.entries(schemes).map(([name, config]) => row(name, bits, config)),
+  ]),
+  row('post-training, least error', float, postTraining['post-training, least error'], { isTrained: false }),
+  row('straight-through', float, schemes['straight-through']),
+  row('LSQ', float, schemes.LSQ),
+  row('DSQ', float, schemes.DSQ),
+  row('TWN', float, { scheme: 'twn' }),
+  row('Deep Compression', float, { scheme: 'deep-compression' }),
+  row('post-training, least error', binary, postTraining['post-training, least error'], { isTrained: false }),
+  row('BWN', binary, { scheme: 'bwn' }),
+  row('DoReFa', binary, schemes.DoReFa),
+  row('LSQ', binary, schemes.LSQ),
+  row('DSQ', binary, schemes.DSQ),
+  row('Deep Compression', binary, { scheme: 'deep-compression' }),
+  row('post-training, least error', all, postTraining['post-training, least error'], { isTrained: false }),
+  row('XNOR', all, { scheme: 'xnor' }),
+  row('DoReFa', all, schemes.DoReFa),
+  row('LSQ', all, schemes.LSQ),
+  row('DSQ', all, schemes.DSQ),
+
+  ...sides(
+    'BatchNorm',
+    [
+      [{ weights: 4, activations: 4 }, schemes['straight-through']],
+      [{ weights: 2, activations: 2 }, schemes.LSQ],
+    ].flatMap(([bits, config]) => [
+      ['corrected, then frozen', bits, config, {}],
+      ['corrected, never frozen', bits, config, { freezes: false }],
+      ['not corrected, never frozen', bits, config, { freezes: false, corrects: false }],
+    ]),
+  ),
+  ...sides(
+    'granularity',
+    [8, 4].flatMap((weights) => {
+      const bits = { weights, activations: 8 };
+      const perTensor = { scheme: 'krishnamoorthi-per-tensor' };
+      return [
+        ['per tensor, post-training', bits, perTensor, { isTrained: false }],
+        ['per channel, post-training', bits, schemes['straight-through'], { isTrained: false }],
+        ['per tensor, trained', bits, perTensor, {}],
+        ['per channel, trained', bits, schemes['straight-through'], {}],
+      ];
+    }),
+  ),
+  ...sides('distillation', [
+    ['LSQ', { weights: 2, activations: 2 }, schemes.LSQ, {}],
+    ['LSQ, with the float model as teacher', { weights: 2, activations: 2 }, schemes.LSQ, { distills: true }],
+  ]),
+];
+
+function sides(group, list) {
+  return list.map(([scheme, bits, config, more]) => row(scheme, bits, config, { group, ...more }));
+}
+
+/** Few of them, for a look. */
+export const quickRuns = runs.filter(
+  ({ scheme, bits, group }) =>
+    group === undefined &&
+    ['post-training, least error', 'straight-through', 'LSQ', 'DSQ'].includes(scheme) &&
+    bits.weights === bits.activations &&
+    [8, 2].includes(bits.weights),
+);
+
+/** @param {Run} run */
+export function bitsText({ bits: { weights, activations } }) {
+  return `${weights}/${activations}`;
+}
+
+/** @param {Run} run */
+export function keyOf(run) {
+  return [run.group ?? 'main', run.scheme, bitsText(run)].join(' | ');
+}

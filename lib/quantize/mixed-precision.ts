@@ -1,0 +1,218 @@
+/** Mixed precision: which layers stay float so that every output is as near to the float model's as was asked for. */
+import { feedsFor, realsOf } from '../analyze/sides.js';
+import type { Graph } from '../graph/graph.js';
+import { inferGraph } from '../plan/infer.js';
+import { resolveGraph } from '../plan/resolve.js';
+import { keepFloat, type NoiseSource, quantizeSpare, remainingNoise } from '../quant/algorithms/noise-budget.js';
+import { type ConstantQuantizer, insertQuantizers } from '../quant/insert.js';
+import type { Placement } from '../quant/place.js';
+import { dequantizeArray, type QParams } from '../quant/qparams.js';
+import { throwIfAborted } from '../session/options.js';
+import { InferenceSession } from '../session.js';
+import { Tensor } from '../tensor.js';
+import type { Batch, CheckedOptions } from './options.js';
+import { inputDimsOf } from './prepare.js';
+
+/** Batches that each source of noise is measured on, and what was chosen is. */
+const sourceBatches = 4;
+const verifyBatches = 32;
+/** Of choosing and measuring: after so many, what was chosen last is taken. */
+const maxRounds = 16;
+const maxAttempts = 6;
+/**
+ * Noise does not add up where much of it is clipped or saturates, which shows once there is less: in one round it is brought down to no
+ * less than this part. Outputs that are better than the target may get worse by as much again.
+ */
+const leastPart = 1 / 4;
+const mostGrowth = 2;
+/** What an element costs that is read or written, in multiply-accumulates. */
+const elementCost = 16;
+
+export interface MixedInput {
+  /** As it is quantized: prepared, and equalized where that was asked for. */
+  readonly graph: Graph;
+  readonly placement: Placement;
+  readonly parameters: ReadonlyMap<string, QParams>;
+  readonly constants: ConstantQuantizer;
+  readonly batches: readonly Batch[];
+  /** The quantized graph in which these nodes are float. */
+  readonly assemble: (float: ReadonlySet<string>) => Promise<Graph>;
+}
+
+/**
+ * Names of nodes, in the order of the graph: none where the target is met without. The noise of each source alone predicts what a choice
+ * is worth, the quantized model itself, on calibration data, tells whether it was enough; where it was not, predictions are corrected by
+ * what they were off and more is chosen.
+ */
+export async function chooseFloat(
+  input: MixedInput,
+  targetSqnrDb: number,
+  options: CheckedOptions,
+): Promise<readonly string[]> {
+  const { graph, batches } = input;
+  const target = 10 ** (-targetSqnrDb / 10);
+  const meter = await OutputNoise.create(graph, batches.slice(0, verifyBatches));
+  try {
+    const measured = await meter.of(await input.assemble(new Set()));
+    if (measured.every((noise) => noise <= target)) return [];
+    const sources = await sourcesOf(input, meter, options);
+    let rounds = 0;
+    const measure = async (float: ReadonlySet<string>) => {
+      throwIfAborted(options.signal, 'quantize');
+      options.onProgress?.({ phase: 'mixed precision', done: ++rounds });
+      return meter.of(await input.assemble(float));
+    };
+    const search: Search = { sources, costs: costsOf(graph, batches[0]!), target, measure };
+    const float = await giveBack(search, await addUntilEnough(search, { float: new Set(), measured }));
+    return graph.nodes.map(({ name }) => name).filter((name) => float.has(name));
+  } finally {
+    await meter.release();
+  }
+}
+
+interface Search {
+  readonly sources: readonly NoiseSource[];
+  readonly costs: ReadonlyMap<string, number>;
+  readonly target: number;
+  readonly measure: (float: ReadonlySet<string>) => Promise<readonly number[]>;
+}
+
+interface Choice {
+  readonly float: ReadonlySet<string>;
+  readonly measured: readonly number[];
+}
+
+async function addUntilEnough({ sources, costs, target, measure }: Search, first: Choice): Promise<Choice> {
+  let { float, measured } = first;
+  let tightening = 1;
+  for (let round = 0; round < maxRounds && !measured.every((noise) => noise <= target); round++) {
+    const predicted = remainingNoise(sources, float, measured.length);
+    const budgets = measured.map((noise, o) => {
+      const part = noise === 0 ? mostGrowth : target / noise;
+      return tightening * predicted[o]! * Math.min(Math.max(part, leastPart), mostGrowth);
+    });
+    const next = keepFloat(sources, costs, budgets, float);
+    if (next.size === float.size) {
+      tightening /= 2; // by what is predicted this is enough, and it is not
+      continue;
+    }
+    tightening = 1;
+    float = next;
+    measured = await measure(float);
+  }
+  return { float, measured };
+}
+
+/** Greed takes more than it needs: what the target leaves room for is quantized again, as far as measuring confirms it. */
+async function giveBack({ sources, costs, target, measure }: Search, found: Choice): Promise<ReadonlySet<string>> {
+  let { float, measured } = found;
+  if (!measured.every((noise) => noise <= target)) return float;
+  for (let attempt = 0, part = 1; attempt < maxAttempts; attempt++) {
+    const predicted = remainingNoise(sources, float, measured.length);
+    const budgets = measured.map((noise, o) => predicted[o]! + part * (target - noise));
+    const fewer = quantizeSpare(sources, costs, budgets, float);
+    if (fewer.size === float.size) break;
+    const noises = await measure(fewer);
+    if (noises.every((noise) => noise <= target)) [float, measured] = [fewer, noises];
+    else part /= 2;
+  }
+  return float;
+}
+
+/** Noise power over signal power of each float32 output. */
+class OutputNoise {
+  readonly #session: InferenceSession;
+  readonly #batches: readonly Batch[];
+  readonly #expected: readonly (readonly Float32Array[])[];
+  readonly #names: readonly string[];
+
+  private constructor(
+    session: InferenceSession,
+    batches: readonly Batch[],
+    names: readonly string[],
+    expected: readonly (readonly Float32Array[])[],
+  ) {
+    this.#session = session;
+    this.#batches = batches;
+    this.#names = names;
+    this.#expected = expected;
+  }
+
+  static async create(graph: Graph, batches: readonly Batch[]): Promise<OutputNoise> {
+    const session = await InferenceSession.create(graph);
+    const names = session.outputs.filter(({ type }) => type === 'float32').map(({ name }) => name);
+    const expected: Float32Array[][] = [];
+    for (const batch of batches) {
+      const results = await session.run(batch);
+      expected.push(names.map((name) => (results[name]!.data as Float32Array).slice()));
+    }
+    return new OutputNoise(session, batches, names, expected);
+  }
+
+  async of(graph: Graph, limit = this.#batches.length): Promise<number[]> {
+    const session = await InferenceSession.create(graph);
+    const sums = this.#names.map(() => ({ noise: 0, signal: 0 }));
+    const parameters = new Map(session.outputs.map(({ name, qparams }) => [name, qparams]));
+    try {
+      for (const [b, batch] of this.#batches.slice(0, limit).entries()) {
+        const results = await session.run(feedsFor(graph, batch));
+        for (const [o, name] of this.#names.entries()) {
+          const qparams = parameters.get(name);
+          const actual = realsOf({ tensor: results[name]!, ...(qparams && { qparams }) })!.data;
+          const expected = this.#expected[b]![o]!;
+          for (let i = 0; i < expected.length; i++) {
+            sums[o]!.noise += (actual[i]! - expected[i]!) ** 2;
+            sums[o]!.signal += expected[i]! ** 2;
+          }
+        }
+      }
+    } finally {
+      await session.release();
+    }
+    return sums.map(({ noise, signal }) => (noise === 0 ? 0 : noise / Math.max(signal, Number.MIN_VALUE)));
+  }
+
+  release(): Promise<void> {
+    return this.#session.release();
+  }
+}
+
+/** Each value alone rounded, and the weights of each layer. */
+async function sourcesOf(
+  { graph, placement, parameters, constants }: MixedInput,
+  meter: OutputNoise,
+  { onProgress, signal }: CheckedOptions,
+): Promise<readonly NoiseSource[]> {
+  const { targets, quantized, users } = placement;
+  const weighted = targets.filter(({ weights }) => weights !== undefined);
+  const total = quantized.size + weighted.length;
+  const sources: NoiseSource[] = [];
+  const add = async (changed: Graph, nodes: readonly string[]) => {
+    throwIfAborted(signal, 'quantize');
+    sources.push({ noise: await meter.of(changed, sourceBatches), nodes });
+    onProgress?.({ phase: 'noise of layers', done: sources.length, total });
+  };
+  for (const name of quantized) {
+    const alone: Placement = { ...placement, targets: [], quantized: new Set([name]) };
+    await add(insertQuantizers(graph, alone, parameters, constants), users.get(name)!);
+  }
+  for (const { node, form, weights } of weighted) {
+    const { data, qparams } = constants.weights(weights!, form.weights!.axis(node));
+    const { dims } = graph.constants.get(weights!)!;
+    const rounded = new Tensor('float32', dequantizeArray(data, qparams, dims), dims);
+    await add({ ...graph, constants: new Map([...graph.constants, [weights!, rounded]]) }, [node.name]);
+  }
+  return sources;
+}
+
+/** Of each node, about what it saves to compute it in integers: the same on every machine. */
+function costsOf(graph: Graph, batch: Batch): ReadonlyMap<string, number> {
+  const size = ({ dims }: { readonly dims: readonly number[] }) => dims.reduce((product, dim) => product * dim, 1);
+  const { nodes } = inferGraph(graph, resolveGraph(graph), inputDimsOf(graph, batch));
+  return new Map(
+    nodes.map(({ node, inputs, outputs, macs }) => {
+      const elements = size(inputs[0] ?? { dims: [] }) + outputs.reduce((sum, output) => sum + size(output), 0);
+      return [node.name, macs + elementCost * elements];
+    }),
+  );
+}
