@@ -2,8 +2,8 @@
  * Gradients with fewer passes over memory than those of tfjs-core, for tensors on this backend; on others tfjs-core's own go on. They
  * are made of ordinary operators, so that second derivatives work.
  *
- * Where x has M elements a channel, tfjs-core's gradient of batch normalization goes 14 times over arrays as large as x, and that of a
- * mean makes an array of ones with a loop in JavaScript.
+ * tfjs-core's gradient of batch normalization goes 14 times over arrays as large as x, this one 5 times; those of sums and means make an
+ * array of ones with a loop in JavaScript.
  */
 import {
   add,

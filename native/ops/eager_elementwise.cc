@@ -1,27 +1,13 @@
-// Eager kinds that go element by element: functions of one float32, and operators and comparisons of two with broadcasting.
+// Eager kinds that go element by element: functions of one float32 that have vector kernels, operators and comparisons of two
+// with broadcasting.
 #include <algorithm>
 #include <cmath>
 
 #include "core/old_libm.h"
-#include "ops/eager.h"
-#include "ops/float_parts.h"
+#include "ops/eager_runs.h"
 
 namespace octensor {
 namespace {
-
-// Per element: what memory delivers, functions made of many instructions, libm's.
-constexpr double kMemoryNanoseconds = 0.3, kFunctionNanoseconds = 0.7, kScalarNanoseconds = 15;
-
-// Elements of a long row that a thread takes at least.
-constexpr size_t kRun = size_t{1} << 12;
-
-// Calls body(first, end) for parts of 0 .. count - 1.
-template <typename Body>
-void ForRuns(const EagerCall& call, size_t count, double nanoseconds, const Body& body) {
-  const size_t runs = std::max<size_t>(1, count / kRun);
-  ForParts(call.threads, runs, nanoseconds * static_cast<double>(count),
-           [&](size_t first, size_t end, size_t) { body(count * first / runs, count * end / runs); });
-}
 
 // Operands of a common shape, whose neighbouring dimensions are merged where both operands allow it.
 struct Broadcast {
@@ -117,35 +103,6 @@ double Power(double a, double b) {
   return std::pow(a, b);
 }
 
-// TensorFlow.js's: beyond these bounds softplus(x) is e^x and x as near as float32 can tell.
-double Softplus(double x) {
-  constexpr double kThreshold = -13.942385066793;  // log(2^-23) + 2
-  if (x < kThreshold) return std::exp(x);
-  return x > -kThreshold ? x : std::log(1 + std::exp(x));
-}
-
-double Log(double x) { return std::log(x); }
-double Log1p(double x) { return std::log1p(x); }
-double Expm1(double x) { return std::expm1(x); }
-double Sin(double x) { return std::sin(x); }
-double Cos(double x) { return std::cos(x); }
-
-using RealFunction = double (*)(double);
-constexpr RealFunction kRealFunctions[] = {Log, Log1p, Expm1, Softplus, Sin, Cos};
-constexpr int64_t kRealFunctionCount = sizeof(kRealFunctions) / sizeof(kRealFunctions[0]);
-
-enum class Logical : uint8_t { kAnd, kOr, kNot };
-
-void RunLogical(Logical op, const uint8_t* a, const uint8_t* b, size_t n, uint8_t* y) {
-  if (op == Logical::kAnd) {
-    for (size_t i = 0; i < n; ++i) y[i] = (a[i] != 0) & (b[i] != 0);
-  } else if (op == Logical::kOr) {
-    for (size_t i = 0; i < n; ++i) y[i] = (a[i] | b[i]) != 0;
-  } else {
-    for (size_t i = 0; i < n; ++i) y[i] = a[i] == 0;
-  }
-}
-
 }  // namespace
 
 // op: an EagerUnary, p, q: its parameters, count; x, y: float32 of count, y may be x
@@ -158,7 +115,7 @@ Status EagerUnaryCall(const EagerCall& call) {
   float* y = fields.Out(count, InPlace::kYes);
   const Status status = fields.Finish();
   if (!status.ok() || count == 0) return status;
-  const double cost = op >= EagerUnary::kElu ? kFunctionNanoseconds : kMemoryNanoseconds;
+  const double cost = op >= EagerUnary::kElu ? kEagerFunctionNanoseconds : kEagerMemoryNanoseconds;
   ForRuns(call, count, cost, [&](size_t first, size_t end) { call.eager->unary(op, x + first, end - first, p, q, y + first); });
   return status;
 }
@@ -174,7 +131,7 @@ Status EagerBinaryCall(const EagerCall& call) {
   float* y = fields.Out(shape.count, InPlace::kYes);
   const Status status = fields.Finish();
   if (!status.ok()) return status;
-  ForRows(call, shape, a, b, kMemoryNanoseconds,
+  ForRows(call, shape, a, b, kEagerMemoryNanoseconds,
           [&](const EagerRows& rows, size_t first) { call.eager->binary(op, rows, y + first); });
   return status;
 }
@@ -189,7 +146,7 @@ Status EagerCompareCall(const EagerCall& call) {
   uint8_t* y = fields.OutBool(shape.count);
   const Status status = fields.Finish();
   if (!status.ok()) return status;
-  ForRows(call, shape, a, b, kMemoryNanoseconds,
+  ForRows(call, shape, a, b, kEagerMemoryNanoseconds,
           [&](const EagerRows& rows, size_t first) { call.eager->compare(op, rows, y + first); });
   return status;
 }
@@ -203,83 +160,12 @@ Status EagerPowCall(const EagerCall& call) {
   float* y = fields.Out(shape.count);
   const Status status = fields.Finish();
   if (!status.ok()) return status;
-  ForRows(call, shape, a, b, kScalarNanoseconds, [&](const EagerRows& rows, size_t first) {
+  ForRows(call, shape, a, b, kEagerScalarNanoseconds, [&](const EagerRows& rows, size_t first) {
     for (size_t r = 0; r < rows.rows; ++r) {
       for (size_t i = 0; i < rows.n; ++i) {
         const double power = Power(rows.a[r * rows.a_row + i * rows.a_step], rows.b[r * rows.b_row + i * rows.b_step]);
         y[first + r * rows.n + i] = static_cast<float>(power);
       }
-    }
-  });
-  return status;
-}
-
-// op: log, log(1 + x), e^x - 1, softplus, sin, cos, in float64, rounded once; count; x, y: float32 of count
-Status EagerFunctionCall(const EagerCall& call) {
-  EagerFields fields(call);
-  const RealFunction f = kRealFunctions[fields.Integer(0, kRealFunctionCount - 1)];
-  const size_t count = fields.Size();
-  const float* x = fields.In(count);
-  float* y = fields.Out(count);
-  const Status status = fields.Finish();
-  if (!status.ok()) return status;
-  ForRuns(call, count, kScalarNanoseconds, [&](size_t first, size_t end) {
-    for (size_t i = first; i < end; ++i) y[i] = static_cast<float>(f(x[i]));
-  });
-  return status;
-}
-
-// count; x: int32 or bool of count, y: float32 of count
-Status EagerCastCall(const EagerCall& call) {
-  EagerFields fields(call);
-  const size_t count = fields.Size();
-  const EagerOperand x = fields.InAny();
-  if (x.count != count || x.type == EagerType::kFloat32)
-    fields.Fail(StatusCode::kShape, "expected int32 or bool of that count");
-  float* y = fields.Out(count);
-  const Status status = fields.Finish();
-  if (!status.ok()) return status;
-  ForRuns(call, count, kMemoryNanoseconds, [&](size_t first, size_t end) {
-    if (x.type == EagerType::kInt32) {
-      const auto* from = static_cast<const int32_t*>(x.data);
-      for (size_t i = first; i < end; ++i) y[i] = static_cast<float>(from[i]);
-    } else {
-      const auto* from = static_cast<const uint8_t*>(x.data);
-      for (size_t i = first; i < end; ++i) y[i] = from[i];
-    }
-  });
-  return status;
-}
-
-// op: and, or, not (of a); count; a, b, y: bool of count, b being a where op is not
-Status EagerLogicalCall(const EagerCall& call) {
-  EagerFields fields(call);
-  const auto op = static_cast<Logical>(fields.Integer(0, 2));
-  const size_t count = fields.Size();
-  const uint8_t* a = fields.InBool(count);
-  const uint8_t* b = fields.InBool(count);
-  uint8_t* y = fields.OutBool(count);
-  const Status status = fields.Finish();
-  if (!status.ok()) return status;
-  ForRuns(call, count, kMemoryNanoseconds / 4,
-          [&](size_t first, size_t end) { RunLogical(op, a + first, b + first, end - first, y + first); });
-  return status;
-}
-
-// count; condition: bool of count; t, e, y: float32 of count, y = condition ? t : e
-Status EagerSelectCall(const EagerCall& call) {
-  EagerFields fields(call);
-  const size_t count = fields.Size();
-  const uint8_t* condition = fields.InBool(count);
-  const float* t = fields.In(count);
-  const float* e = fields.In(count);
-  float* y = fields.Out(count);
-  const Status status = fields.Finish();
-  if (!status.ok()) return status;
-  ForRuns(call, count, kMemoryNanoseconds, [&](size_t first, size_t end) {
-    for (size_t i = first; i < end; ++i) {
-      const float p = t[i], q = e[i];
-      y[i] = condition[i] == 1 ? p : q;
     }
   });
   return status;

@@ -70,6 +70,24 @@ test('without an addon the native backend throws ERR_NATIVE with what was tried 
   t.true(stdout.includes("backend: 'reference'"));
 });
 
+test('without an addon octensor/tfjs throws ERR_NATIVE when it is imported', (t) => {
+  const { stdout, status } = run(
+    bare,
+    `await import('./dist/tfjs/index.js').catch((e) => console.log(e instanceof OctensorError, e.code));`,
+  );
+  t.is(stdout.trim(), 'true ERR_NATIVE');
+  t.is(status, 0);
+});
+
+withAddon('octensor/tfjs takes its threads from OCTENSOR_THREADS, and refuses what is no number of threads', (t) => {
+  const source = `console.log(await import('./dist/tfjs/index.js').then((m) => m.getThreads(), (e) => e.code + ' ' + e.message));`;
+  t.is(run(root, source, { OCTENSOR_THREADS: '3' }).stdout.trim(), '3');
+  t.is(
+    run(root, source, { OCTENSOR_THREADS: 'many' }).stdout.trim(),
+    'ERR_OPTION OCTENSOR_THREADS: expected an integer from 1 to 64, got NaN',
+  );
+});
+
 test('without an addon a forced instruction set throws, one from the environment falls back', (t) => {
   const forced = run(bare, `console.log(code(() => pack({ isa: 'avx2' }))); console.log(pack({ isa: 'scalar' }).backend);`);
   t.regex(forced.stdout, /^ERR_NATIVE/);
