@@ -2,6 +2,7 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { OctensorError } from '../errors.js';
 import { importLayers, type LayerRule } from '../formats/layers-model/import.js';
+import { withPackedWeights } from '../formats/onnx/export-nibbles.js';
 import type { Graph } from '../graph/graph.js';
 import { eliminateDeadNodes } from '../passes/eliminate-dead-nodes.js';
 import { fusePad } from '../passes/fuse-pad.js';
@@ -29,7 +30,7 @@ const trialSize = 64;
 /**
  * The integer graph of a prepared model, with the ranges and the weights that it has now: BatchNorm folded by its moving statistics, weights as
  * the codes of their quantizers, activations as uint8, biases as int32. It computes what the model predicts, up to roundings
- * of float32 in the simulation. `saveModel` writes it as ONNX.
+ * of float32 in the simulation. `saveModel` writes it as ONNX, weights of 4 bits and fewer two to a byte (INT4, of operator set 21).
  *
  * Weights whose levels are an arithmetic sequence are integers whatever their bits, binary and ternary ones too. Those of a codebook or with
  * a scale for each bucket stay real numbers on their levels: their layers are computed in float.
@@ -61,7 +62,9 @@ export async function convert(model: LayersModel): Promise<Graph> {
   const { graph: plain } = runPasses(spelled, [removeIdentities]);
   const { graph } = fuseQdq(requantizePads(plain));
   const clean = eliminateDeadNodes.run(joinIntegers(graph)).graph;
-  return declared === float ? clean : reopen(clean, float, dims);
+  const result = declared === float ? clean : reopen(clean, float, dims);
+  const isNarrow = [...weights.values()].some(({ bits }) => bits <= 4);
+  return isNarrow ? withPackedWeights(result) : result;
 }
 
 /** What keeps the grid of another has been clamped to it before. */

@@ -72,7 +72,7 @@ export function spellOut(graph: Graph, { activations, weights }: Learned): Graph
       return;
     }
     const [wide, clipped] = [real(`${target}/wide`), real(`${target}/clipped`)];
-    quantizeOnce(source, wide, target, qparams);
+    quantizeOnce(source, wide, wide, qparams);
     nodes.push({ name: fresh(`${target}/Clip`), op: 'Clip', attributes: { ...clip }, inputs: [wide], outputs: [clipped] });
     quantizeOnce(clipped, target, target, qparams);
 

@@ -1,11 +1,14 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fromBinary } from '@bufbuild/protobuf';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import test, { type ExecutionContext } from 'ava';
 import { type Graph, loadModel, saveModel } from 'octensor';
 import { calibrate, convert, type PrepareConfig, prepare, qatSchemeNames } from 'octensor/qat';
-import { chain, execute, network, predict, samples, topClasses, train } from '../support/qat-networks.js';
+import { exportOnnx } from '#lib/formats/onnx/export.js';
+import { ModelProtoSchema, TensorProto_DataType } from '#lib/formats/onnx/schema/onnx_pb.js';
+import { chain, execute, mixture, network, predict, samples, topClasses, train } from '../support/qat-networks.js';
 import { rejectsCode } from '../support/throws-async.js';
 
 const floats = new Map<() => LayersModel, Promise<LayersModel>>();
@@ -91,6 +94,22 @@ async function agrees(t: ExecutionContext, make: () => LayersModel, config: Prep
   t.true(within >= 0.99, `${within} of the values are within one step`);
 }
 
+for (const scheme of ['krishnamoorthi', 'lsq', 'lsq+'] as const) {
+  test.serial(`${scheme}: what is executed is what was simulated, of functions, gates and shapes`, async (t) => {
+    const model = prepare(mixture(), { scheme });
+    const { x } = samples(32, 8);
+    calibrate(model, x);
+    x.dispose();
+    const graph = await convert(model);
+    const { same, within } = await agreement(model, graph, outputStep(graph));
+    t.true(same >= 0.99, `${same} have the same top class`);
+    t.true(within >= 0.99, `${within} of the values are within one step`);
+    const products = graph.nodes.filter(({ op }) => op === 'Conv2D' || op === 'FullyConnected');
+    t.is(products.length, 6);
+    t.true(products.every(({ outputs }) => graph.values.get(outputs[0]!)?.type === 'uint8'));
+  });
+}
+
 test.serial('weights and activations of few bits run on the integer kernels', async (t) => {
   for (const scheme of ['lsq', 'pact', 'dsq', 'dorefa', 'xnor'] as const) {
     const graph = await convert(await tuned(network, { scheme }, 1));
@@ -131,6 +150,36 @@ test.serial('the saved file computes the same bits, here and after another save'
     await rm(folder, { recursive: true });
   }
 });
+
+test.serial('weights of 4 bits and fewer are stored two to a byte, and are the same integers when they are read', async (t) => {
+  const weights = ({ constants }: Graph) =>
+    [...constants.values()]
+      .filter(({ type, dims }) => type === 'int8' && dims.length > 1)
+      .map(({ data }) => (data as Int8Array).toSorted().join());
+  const sizes: number[] = [];
+  for (const bits of [8, 4, 2]) {
+    const graph = await convert(await tuned(network, { scheme: 'lsq', weights: { bits }, first: 'scheme', last: 'scheme' }, 1));
+    const bytes = exportOnnx(graph);
+    const { tensorTypes, opset, weightBytes } = contentsOf(bytes);
+    t.is(tensorTypes.has(TensorProto_DataType.INT4), bits <= 4);
+    t.is(opset, bits <= 4 ? 21 : 17);
+    sizes.push(weightBytes);
+    const loaded = await loadModel(bytes);
+    t.deepEqual(weights(loaded).sort(), weights(graph).sort());
+  }
+  t.deepEqual(sizes.slice(1), [sizes[0]! / 2, sizes[0]! / 2]);
+});
+
+function contentsOf(bytes: Uint8Array) {
+  const { graph, opsetImport } = fromBinary(ModelProtoSchema, bytes);
+  const { initializer } = graph!;
+  const weights = initializer.filter(({ dims }) => dims.length > 1);
+  return {
+    tensorTypes: new Set(initializer.map(({ dataType }) => dataType)),
+    opset: Number(opsetImport[0]!.version),
+    weightBytes: weights.reduce((sum, { rawData }) => sum + rawData.length, 0),
+  };
+}
 
 test.serial('ranges that nothing was seen for, and models that are not prepared, are errors', async (t) => {
   const float = await trained(network);

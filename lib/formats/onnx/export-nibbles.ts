@@ -1,6 +1,6 @@
 /**
  * Weights of 4 bits that are dequantized before they are used, as INT4 and UINT4: half of the bytes. What integer operators multiply stays
- * in bytes, as other runtimes know no products of less.
+ * in bytes, as other runtimes know no products of less, unless the graph says that its weights are packed.
  */
 import type { Graph, Node } from '../../graph/graph.js';
 import type { Tensor } from '../../tensor.js';
@@ -12,8 +12,23 @@ export const nibbleOpset = 21;
 
 const limits = { int8: [-8, 7], uint8: [0, 15] } as const;
 
+/** Of a graph's metadata, and kept in the file: weights whose codes fit 4 bits are stored so, those of integer operators, too. */
+const storageKey = 'octensor.weights';
+const packed = 'packed';
+
+export function withPackedWeights(graph: Graph): Graph {
+  return { ...graph, metadata: { ...graph.metadata, [storageKey]: packed } };
+}
+
 /** Whether the codes and zero points of what a node dequantizes fit 4 bits and would not fit 3: by themselves they have none to tell. */
-export function readsNibbles({ constants, values }: Pick<Graph, 'constants' | 'values'>, { op, inputs }: Node): boolean {
+export function readsNibbles(graph: Pick<Graph, 'constants' | 'values' | 'metadata'>, { op, inputs }: Node): boolean {
+  const { constants, values, metadata } = graph;
+  if (metadata[storageKey] === packed) {
+    return inputs.some((name) => {
+      const weights = constants.get(name);
+      return weights !== undefined && values.get(name)?.qparams !== undefined && weights.dims.length > 1 && fits(weights);
+    });
+  }
   if (op !== 'Dequantize' && op !== 'DequantizeLinear') return false;
   const codes = constants.get(inputs[0]!);
   if (codes === undefined || !fits(codes) || !usesAll(codes)) return false;
@@ -53,6 +68,9 @@ export class Nibbles {
       const node = nodes[i]!;
       if (node.opType !== 'DequantizeLinear') continue;
       const [codes, scales, zeros] = node.inputs;
+      // A node may read activations and a bias, too
+      const isNarrow = codes?.tensor !== undefined && fits(codes.tensor);
+      if (!isNarrow || (zeros?.tensor !== undefined && !fits(zeros.tensor))) continue;
       nodes[i] = { ...node, inputs: [this.#pack(codes), scales, ...(zeros === undefined ? [] : [this.#pack(zeros)])] };
     }
   }

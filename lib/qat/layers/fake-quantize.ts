@@ -99,6 +99,10 @@ export class FakeQuantize extends layers.Layer {
     );
   }
 
+  get bits(): number {
+    return this.leader.#config.quantizer!.bits;
+  }
+
   /** Whether there may be values below 0. */
   get signed(): boolean {
     return this.#config.quantizer?.signed !== false;

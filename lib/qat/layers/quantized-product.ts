@@ -60,6 +60,7 @@ export class QuantizedProduct extends layers.Layer {
   readonly #config: QuantizedProductConfig;
   readonly #product: Product;
   readonly #layer: BuiltProduct;
+  readonly #layerConfig: LayerConfig;
   readonly #norm: BuiltBatchNorm | undefined;
   #state: QuantizerState | undefined;
   #step: StepCounter | undefined;
@@ -70,6 +71,7 @@ export class QuantizedProduct extends layers.Layer {
     this.#config = config;
     this.#product = productOf(config.product);
     this.#layer = this.#product.make(config.layer) as unknown as BuiltProduct;
+    this.#layerConfig = this.#layer.getConfig();
     if (config.norm != null) this.#norm = layers.batchNormalization(config.norm as never) as unknown as BuiltBatchNorm;
     this.#phase = config.phase ?? null;
   }
@@ -108,7 +110,7 @@ export class QuantizedProduct extends layers.Layer {
       if (batch !== undefined && this.phase !== 'frozen') updateMoving(this.#norm!, batch);
       const offset = folded?.offset ?? this.#bias;
       if (offset === undefined) return corrected;
-      return tf.add(corrected, isDelayed ? offset : this.#roundedBias(offset, folded));
+      return tf.add(corrected, isDelayed ? offset : this.#roundedBias(offset, folded, isTraining));
     });
   }
 
@@ -139,13 +141,15 @@ export class QuantizedProduct extends layers.Layer {
   }
 
   #run(x: tf.Tensor, kernel: tf.Tensor): tf.Tensor {
-    return this.#product.run(x, kernel, this.#layer.getConfig());
+    return this.#product.run(x, kernel, this.#layerConfig);
   }
 
   /** Integer products add a bias of integers at the scale of the products, which is coarse where both have few bits. */
-  #roundedBias(bias: tf.Tensor, folded: Folded | undefined): tf.Tensor {
+  #roundedBias(bias: tf.Tensor, folded: Folded | undefined, isTraining: boolean): tf.Tensor {
     const before = this.inboundNodes.length === 1 ? quantizerBefore(this) : undefined;
     if (this.#state === undefined || before?.isReady !== true) return bias;
+    // Of 8 and 8 bits, far below what quantizing the sum takes away: training need not wait for the scales
+    if (isTraining && this.#state.quantizer.options.bits === 8 && before.bits === 8) return bias;
     const [x, weights] = [before.grid(), this.#state.grid(this.#foldedKernel(folded))];
     if (x.kind !== 'uniform' || weights.kind !== 'uniform') return bias;
     const { scale } = weights.qparams;
