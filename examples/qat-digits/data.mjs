@@ -5,7 +5,12 @@ import * as tf from '@tensorflow/tfjs-core';
 const require = createRequire(import.meta.url);
 const pixels = 28 * 28;
 
-/** @typedef {{ images: Float32Array, labels: Uint8Array, count: number }} Digits */
+/**
+ * @typedef {object} Digits
+ * @property {{ x: tf.Tensor, y: tf.Tensor }} samples [count, 28, 28, 1] from 0 to 1, and [count, 10], 1 where the label is
+ * @property {Uint8Array} labels
+ * @property {number} count
+ */
 
 /**
  * One digit of each class in turn, so that the first few are a fair sample.
@@ -24,7 +29,11 @@ export function loadDigits(limit = Infinity) {
     for (const [i, [digit, image]] of order.entries()) {
       images.set(classes[digit].subarray(image * pixels, (image + 1) * pixels), i * pixels);
     }
-    return { images, labels: Uint8Array.from(order, ([digit]) => digit), count: order.length };
+    const labels = Uint8Array.from(order, ([digit]) => digit);
+    const y = new Float32Array(order.length * 10);
+    for (const [i, label] of labels.entries()) y[i * 10 + label] = 1;
+    const count = order.length;
+    return { samples: { x: tf.tensor(images, [count, 28, 28, 1]), y: tf.tensor(y, [count, 10]) }, labels, count };
   };
   const end = (digit) => classes[digit].length / pixels;
   return {
@@ -37,42 +46,32 @@ export function loadDigits(limit = Infinity) {
 }
 
 /**
- * The digits at `indices` as a tensor [n, 28, 28, 1].
+ * The pictures, each moved by up to two pixels each way, as the seed says: [count, 28, 28, 1]. What digits lose at a border is
+ * background.
  * @param {Digits} digits
- * @param {ArrayLike<number>} indices
+ * @param {number} seed
  */
-export function imagesAt({ images }, indices) {
-  const data = new Float32Array(indices.length * pixels);
-  for (let i = 0; i < indices.length; i++) {
-    data.set(images.subarray(indices[i] * pixels, (indices[i] + 1) * pixels), i * pixels);
+export function movedPictures({ samples, count }, seed) {
+  const source = samples.x.dataSync();
+  const moved = new Float32Array(source.length);
+  const random = mulberry32(seed);
+  for (let i = 0; i < count; i++) {
+    const [down, right] = [Math.floor(random() * 5) - 2, Math.floor(random() * 5) - 2];
+    for (let row = Math.max(0, -down); row < Math.min(28, 28 - down); row++) {
+      const from = i * pixels + row * 28;
+      const line = source.subarray(from + Math.max(0, -right), from + Math.min(28, 28 - right));
+      moved.set(line, i * pixels + (row + down) * 28 + Math.max(0, right));
+    }
   }
-  return tf.tensor(data, [indices.length, 28, 28, 1]);
+  return tf.tensor(moved, samples.x.shape);
 }
 
-/**
- * [n, 10], 1 where the label is.
- * @param {Digits} digits
- * @param {ArrayLike<number>} indices
- */
-export function labelsAt({ labels }, indices) {
-  const data = new Float32Array(indices.length * 10);
-  for (let i = 0; i < indices.length; i++) data[i * 10 + labels[indices[i]]] = 1;
-  return tf.tensor(data, [indices.length, 10]);
-}
-
-/** 0 to n - 1 in an order that the seed gives (Fisher and Yates on mulberry32). */
-export function shuffled(n, seed) {
+function mulberry32(seed) {
   let state = seed | 0;
-  const random = () => {
+  return () => {
     state = (state + 0x6d2b79f5) | 0;
     let x = Math.imul(state ^ (state >>> 15), state | 1);
     x ^= x + Math.imul(x ^ (x >>> 7), x | 61);
     return ((x ^ (x >>> 14)) >>> 0) / 2 ** 32;
   };
-  const order = Uint32Array.from({ length: n }, (_, i) => i);
-  for (let i = n - 1; i > 0; i--) {
-    const j = Math.floor(random() * (i + 1));
-    [order[i], order[j]] = [order[j], order[i]];
-  }
-  return order;
 }

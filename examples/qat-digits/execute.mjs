@@ -2,7 +2,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { InferenceSession, Tensor } from 'octensor';
 import { convert } from 'octensor/qat';
-import { imagesAt } from './data.mjs';
 import { accuracyOf } from './training.mjs';
 
 const batchSize = 50;
@@ -17,14 +16,17 @@ export async function execute(model, digits) {
   try {
     const [input] = session.inputNames;
     const [output] = session.outputs;
-    const step = stepOf(await session.intermediates({ [input]: batchOf(digits, 0).tensor }), output.name);
+    const first = batchOf(digits, 0);
+    first.images.dispose();
+    const step = stepOf(await session.intermediates({ [input]: first.tensor }), output.name);
     const found = new Uint8Array(digits.count);
     let [same, near, values] = [0, 0, 0];
     for (let start = 0; start < digits.count; start += batchSize) {
-      const { tensor, indices } = batchOf(digits, start);
+      const { images, tensor } = batchOf(digits, start);
       const { data } = (await session.run({ [input]: tensor }))[output.name];
-      const simulated = tf.tidy(() => model.predictOnBatch(imagesAt(digits, indices)).dataSync());
-      for (let i = 0; i < indices.length; i++) {
+      const simulated = tf.tidy(() => model.predictOnBatch(images).dataSync());
+      images.dispose();
+      for (let i = 0; i < tensor.dims[0]; i++) {
         const [ours, theirs] = [data, simulated].map((scores) => scores.subarray(i * 10, (i + 1) * 10));
         found[start + i] = largest(ours);
         same += Number(found[start + i] === largest(theirs));
@@ -38,12 +40,10 @@ export async function execute(model, digits) {
   }
 }
 
-function batchOf(digits, start) {
-  const indices = Array.from({ length: Math.min(batchSize, digits.count - start) }, (_, i) => start + i);
-  const images = imagesAt(digits, indices);
-  const tensor = new Tensor('float32', Float32Array.from(images.dataSync()), [indices.length, 28, 28, 1]);
-  images.dispose();
-  return { tensor, indices };
+function batchOf({ samples, count }, start) {
+  const size = Math.min(batchSize, count - start);
+  const images = tf.slice(samples.x, start, size);
+  return { images, tensor: new Tensor('float32', Float32Array.from(images.dataSync()), [size, 28, 28, 1]) };
 }
 
 /** The distance of neighbouring values of the output: the scale of the last quantized value before it. */

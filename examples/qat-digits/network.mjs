@@ -1,12 +1,13 @@
-/** A MobileNetV2 for pictures of 28 x 28 (Sandler 2018): inverted residuals with linear bottlenecks, 13,618 weights. */
+/** A MobileNetV2 for pictures of 28 x 28 (Sandler 2018): inverted residuals with linear bottlenecks, 27,946 weights. */
 import * as tf from '@tensorflow/tfjs-layers';
 
 /** Expansion, output channels, stride of each block. */
 const blocks = [
-  [3, 16, 2],
   [3, 16, 1],
   [3, 24, 2],
   [3, 24, 1],
+  [3, 32, 2],
+  [3, 32, 1],
 ];
 
 /** @param {number} seed of the initial weights */
@@ -27,8 +28,8 @@ export function createNetwork(seed) {
   };
 
   const input = tf.input({ shape: [28, 28, 1], name: 'image' });
-  let x = conv(input, 'stem', 8, 3, 2);
-  let channels = 8;
+  let x = conv(input, 'stem', 16, 3, 2);
+  let channels = 16;
   for (const [i, [expansion, filters, stride]] of blocks.entries()) {
     const name = `block${i + 1}`;
     let y = conv(x, `${name}_expand`, channels * expansion, 1, 1);
@@ -38,7 +39,7 @@ export function createNetwork(seed) {
     x = isResidual ? tf.layers.add({ name: `${name}_add` }).apply([x, y]) : y;
     channels = filters;
   }
-  x = conv(x, 'head', 64, 1, 1);
+  x = conv(x, 'head', 96, 1, 1);
   x = tf.layers.globalAveragePooling2d({ name: 'pool' }).apply(x);
   const logits = tf.layers.dense({ units: 10, kernelInitializer: start(), name: 'logits' }).apply(x);
   return tf.model({ inputs: input, outputs: logits, name: 'digits' });

@@ -4,8 +4,8 @@ import { parseArgs } from 'node:util';
 const usage = `Usage: node examples/qat-digits/index.mjs [options]
   --quick           one seed, four schemes at 8/8 and 2/2, few digits, one epoch
   --seeds N         how many seeds: 1 to N (3)
-  --float-epochs N  of the float model (12)
-  --epochs N        of each quantized model (4)
+  --float-epochs N  of the float model (15)
+  --epochs N        of each quantized model (8)
   --digits N        at most so many of each class (all)
   --only TEXT       runs whose name has this in it, "LSQ | 2/2" say
   --out DIR         results.jsonl, results.json, table.md and index.html (qat-digits)
@@ -50,8 +50,8 @@ export function readOptions(args = process.argv.slice(2)) {
     seeds: count('seeds', quick ? 1 : 3),
     /** Results of other settings than these are not mixed with them. */
     settings: {
-      floatEpochs: count('float-epochs', quick ? 4 : 12),
-      epochs: count('epochs', quick ? 1 : 4),
+      floatEpochs: count('float-epochs', quick ? 4 : 15),
+      epochs: count('epochs', quick ? 1 : 8),
       digits: count('digits', quick ? 200 : Infinity),
     },
   };

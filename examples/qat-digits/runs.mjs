@@ -13,18 +13,19 @@
  * @property {boolean} [distills] whether the float model teaches
  */
 
-const perTensorEma = { quantizer: 'ema' };
+/** All with a scale for each output channel but `nudged`, whose paper has one for a tensor. */
+const perChannel = { granularity: 'per-channel' };
 
-/** `config` for `prepare`, from bits. */
+/** `config` for `prepare`, without bits. */
 const schemes = {
   'straight-through': { scheme: 'krishnamoorthi' },
   nudged: { scheme: 'jacob' },
   stochastic: { scheme: 'stochastic' },
-  LSQ: { scheme: 'lsq' },
-  'LSQ+': { scheme: 'lsq+' },
-  PACT: { scheme: 'pact' },
-  DoReFa: { scheme: 'dorefa' },
-  DSQ: { scheme: 'dsq' },
+  LSQ: { scheme: 'lsq', weights: perChannel },
+  'LSQ+': { scheme: 'lsq+', weights: perChannel },
+  PACT: { scheme: 'pact', weights: perChannel },
+  DoReFa: { scheme: 'dorefa', weights: perChannel },
+  DSQ: { scheme: 'dsq', weights: perChannel },
 };
 
 const settings = [
@@ -42,7 +43,7 @@ const withBits = (config, { weights, activations }) => ({
 
 /** Calibrated only: ranges of one batch, or those with the least squared error on it. */
 const postTraining = {
-  'post-training, min/max': { scheme: 'krishnamoorthi', activations: perTensorEma },
+  'post-training, min/max': { scheme: 'krishnamoorthi' },
   'post-training, least error': {
     scheme: 'krishnamoorthi',
     weights: { quantizer: 'nudged', granularity: 'per-channel' },
@@ -83,7 +84,8 @@ export const runs = [
   ...sides(
     'BatchNorm',
     [
-      [{ weights: 4, activations: 4 }, schemes['straight-through']],
+      // Learned levels: those that follow the weights scale with them, so that there is nothing to correct
+      [{ weights: 4, activations: 4 }, schemes.nudged],
       [{ weights: 2, activations: 2 }, schemes.LSQ],
     ].flatMap(([bits, config]) => [
       ['corrected, then frozen', bits, config, {}],

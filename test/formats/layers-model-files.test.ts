@@ -134,6 +134,14 @@ test('JSON that is no model', async (t) => {
   const deep = `{"modelTopology": ${'['.repeat(1e6)}${']'.repeat(1e6)}}`;
   await rejectsCode(t, loadModel(bytes(deep)), 'ERR_MODEL_FORMAT', 'modelTopology');
   await rejectsCode(t, loadModel({ modelTopology: new ArrayBuffer(3) }), 'ERR_UNSUPPORTED_OP', 'binary');
+  const cyclic: { config?: object } = {};
+  cyclic.config = cyclic;
+  await rejectsCode(t, loadModel({ modelTopology: cyclic }), 'ERR_MODEL_FORMAT', 'what JSON can hold');
+  await rejectsCode(
+    t,
+    loadModel({ modelTopology: { class_name: 'Model', config: { layers: new Array(3) } } }),
+    'ERR_MODEL_FORMAT',
+  );
 });
 
 interface LayerJson {
@@ -222,6 +230,15 @@ test('models in models: as deep as 32, and not a layer more than a graph can hav
   };
   t.is((await loadModel({ modelTopology: doubled(6) })).nodes.length, 64);
   await rejectsCode(t, loadModel({ modelTopology: doubled(25) }), 'ERR_UNSUPPORTED_OP', 'called more than');
+});
+
+test('names of models around a layer do not grow without end', async (t) => {
+  const nested = (depth: number): { class_name: string; config: object } =>
+    depth === 0
+      ? modelOf([input(), relu('a', 'x')])
+      : modelOf([input(), { ...nested(depth - 1), name: 'm'.repeat(1000), inbound_nodes: [[['x', 0, 0]]] }], 'm'.repeat(1000));
+  t.is((await loadModel({ modelTopology: nested(1) })).nodes.length, 1);
+  await rejectsCode(t, loadModel({ modelTopology: nested(3) }), 'ERR_UNSUPPORTED_OP', '1024 characters');
 });
 
 test('a chain of ten thousand layers', async (t) => {

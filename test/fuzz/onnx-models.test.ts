@@ -3,13 +3,13 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import test from 'ava';
-import { loadModel, type Tensor } from 'octensor';
-import { differenceOf } from '#lib/cli/difference.js';
+import { loadModel } from 'octensor';
 import { type ModelProto, ModelProtoSchema, TensorProtoSchema } from '#lib/formats/onnx/schema/onnx_pb.js';
 import type { Random } from '../support/random.js';
 import { smallOnnxModel } from '../support/small-onnx-model.js';
 import { mutateBytes } from './mutate.js';
 import { mutateMessage } from './mutate-messages.js';
+import { roughDifference } from './rough-difference.js';
 import { fuzz, fuzzTest } from './survive.js';
 
 const data = process.env.OCTENSOR_TEST_DATA ?? '';
@@ -18,18 +18,6 @@ function mutateModel(random: Random, bytes: Uint8Array): Uint8Array {
   const model = fromBinary(ModelProtoSchema, bytes);
   mutateMessage(random, model);
   return toBinary(ModelProtoSchema, model);
-}
-
-/**
- * Damage may make any numbers of real ones: what kernels promise is about those of networks. Where they are not finite or far from 1,
- * or became integers, the backends need not agree on more than type and shape.
- */
-function roughDifference(actual: Tensor, expected: Tensor): string | undefined {
-  const found = differenceOf(actual, expected, 64);
-  const isFloat = expected.type === 'float32' && actual.type === 'float32' && String(actual.dims) === String(expected.dims);
-  if (!isFloat) return found;
-  const isOrdinary = [actual, expected].every(({ data }) => (data as Float32Array).every((x) => Math.abs(x) < 64));
-  return isOrdinary ? found : undefined;
 }
 
 fuzzTest('files: a small model', async (t) => {

@@ -120,6 +120,7 @@ const nodes: readonly (readonly [op: string, attributes: Attributes, inputs: rea
   ['ResizeBilinear', { height: 6, width: 4 }, [[1, 3, 4, 2]], [1, 6, 4, 2]],
   ['Pad', { pads: [0, 0, 1, 2, 0, 3, 0, 0] }, [[1, 3, 4, 2]], [1, 6, 7, 2]],
   ['Transpose', { perm: [0, 2, 1] }, [[2, 3, 4]], [2, 4, 3]],
+  ['Transpose', { perm: [0, 3, 1, 2] }, [[2, 1, 1, 4]], [2, 4, 1, 1]],
   [
     'Concat',
     { axis: -1 },

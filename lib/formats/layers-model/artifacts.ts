@@ -52,12 +52,24 @@ export function readModelJson(bytes: Uint8Array, external: ExternalData): Source
 
 /** Throws ERR_MODEL_FORMAT for what is no Layers model, and for weights whose sizes do not fit. */
 export function readArtifacts(artifacts: LayersModelArtifacts): Source {
-  const fields = new Fields(artifacts, 'model artifacts');
+  const { modelTopology, weightSpecs } = artifacts;
+  const fields = new Fields({ modelTopology: asJson(modelTopology), weightSpecs: asJson(weightSpecs) }, 'model artifacts');
   const topology = topologyOf(fields);
   const weights = new Weights(fields.has('weightSpecs') ? fields.list('weightSpecs') : []);
   const { weightData = [] } = artifacts;
   weights.attach(joined(Array.isArray(weightData) ? weightData.map(bytesOf) : [bytesOf(weightData)]), fields.where);
   return { topology, weights };
+}
+
+/** As it would be in a file: nothing but plain objects, lists without gaps, and values. */
+function asJson(value: unknown): unknown {
+  if (value === undefined || value instanceof ArrayBuffer) return value;
+  try {
+    return JSON.parse(JSON.stringify(value));
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
+    throw new OctensorError('ERR_MODEL_FORMAT', `model artifacts: expected what JSON can hold, got ${reason}`, { cause });
+  }
 }
 
 function bytesOf(data: unknown): Uint8Array {

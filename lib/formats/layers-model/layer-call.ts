@@ -115,10 +115,13 @@ export class LayerCall {
     return tensor as Tensor<'float32'>;
   }
 
-  /** The weight as a constant, in the order and shape that `arrange` gives it; one for all calls of the layer. */
+  /**
+   * The weight as a constant, in the order and shape that `arrange` gives it, which is the same for all layers of a class. There is one,
+   * however often the layer is called, and however many layers in other models say that they have it.
+   */
   parameter(name: string, rank: number, arrange: (weight: Tensor<'float32'>) => Tensor = (weight) => weight): Ref {
     const found = this.#find(name);
-    return this.#builder.cached(`${found} ${this.path}`, found, () => arrange(this.weight(name, rank)));
+    return this.#builder.cached(`${this.className} ${found}`, found, () => arrange(this.weight(name, rank)));
   }
 
   /** The bias, where the layer has one. */

@@ -8,7 +8,9 @@ import { inputClass, type ModelDefinition } from './topology.js';
 import type { Weights } from './weights.js';
 
 /** A model that is called twice by one that is called twice, and so on, would grow without end. */
-const maxCalls = 2 ** 17;
+const maxCalls = 2 ** 16;
+/** Names of models around a layer stand before its own, in every node and value. */
+const maxPathLength = 1024;
 
 export class ModelLowering {
   readonly #builder: GraphBuilder;
@@ -52,6 +54,7 @@ export class ModelLowering {
   #call({ layer, index }: Call, inputs: readonly Ref[], scope: string): readonly Ref[] {
     const { name, className, config, model } = layer;
     const path = scope + name;
+    if (path.length > maxPathLength) throw config.unsupported(`a path of more than ${maxPathLength} characters`);
     if (model !== undefined) {
       if (inputs.length !== model.inputs.length) {
         throw config.error('ERR_MODEL_FORMAT', `expected ${model.inputs.length} inputs, got ${inputs.length}`);

@@ -70,6 +70,10 @@ export const moveRules: RebuildRules = {
   Transpose(call) {
     const { perm } = call.attributes<{ readonly perm: readonly number[] }>();
     if (perm[0] !== 0) throw call.unsupported('a batch that is not the first dimension');
+    const { dims } = call.operand(0);
+    const moved = perm.slice(1).filter((axis) => dims[axis] !== 1);
+    // Nothing but dimensions of 1 changes its place
+    if (moved.every((axis, i) => i === 0 || axis > moved[i - 1]!)) return reshaped(call, call.tensor(0));
     return call.apply((name) => layers.permute({ dims: perm.slice(1), name }), call.tensor(0));
   },
 };

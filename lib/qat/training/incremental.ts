@@ -1,9 +1,9 @@
 /**
- * Incremental quantization (Zhou et al. 2017, "Incremental Network Quantization", 2.2): a growing part of each kernel, the weights of
+ * Incremental quantization (Zhou et al. 2017, "Incremental Network Quantization", 2.1 and 2.2): a growing part of each kernel, the weights of
  * largest magnitude first, is set to quantized values and stays there; the others go on learning and make up for it.
  *
- *     power-of-two:  0 and ±2^n2 ... ±2^n1, n1 = floor(log2(4·s / 3)), s = max |W|, n2 = n1 + 1 - 2^(b - 1) / 2 (eq. 1-3); each weight
- *                    goes to the nearest one (eq. 4)
+ *     power-of-two:  0 and ±2^n2 ... ±2^n1, n1 = floor(log2(4·s / 3)), s = max |W|, n2 = n1 + 1 - 2^(b - 1) / 2; each weight
+ *                    goes to the nearest one
  *     uniform:       k · scale, |k| <= 2^(b - 1) - 1, scale = max |W| / (2^(b - 1) - 1) of each output channel: the values that
  *                    symmetric quantization per channel has, so that it loses nothing afterwards
  *

@@ -38,6 +38,8 @@ export interface TrainOptions {
   /** Of the order of samples; 0 by default. Dropout is reproducible where its layer was given a seed. */
   readonly seed?: number;
   readonly onEpoch?: (report: EpochReport) => void | Promise<void>;
+  /** After every step, from 0 on; `loss` is that of its batch. */
+  readonly onStep?: (report: { readonly step: number; readonly steps: number; readonly loss: number }) => void;
   /** ERR_ABORTED before the next step. */
   readonly signal?: AbortSignal;
 }
@@ -52,6 +54,7 @@ export interface CheckedOptions extends TrainOptions {
 export function checkTrainOptions(model: LayersModel, options: TrainOptions): CheckedOptions {
   const isBuilt = Array.isArray(model?.inputs) && Array.isArray(model.outputs) && model.outputs.length > 0;
   if (!isBuilt) throw invalid('ERR_OPTION', 'model', 'a LayersModel that is built', model);
+  if (model.trainableWeights.length === 0) throw invalid('ERR_OPTION', 'model', 'weights that can be trained', 'none');
   if (typeof options !== 'object' || options === null) throw invalid('ERR_OPTION', 'options', 'an object', options);
   const { epochs, batchSize = 32, loss = 'crossEntropy', seed = 0, learningRate = 1e-3, optimizer = 'adam' } = options;
   checkCount('epochs', epochs);
@@ -117,7 +120,8 @@ export function makeOptimizer({ optimizer = 'adam', learningRate = 1e-3, schedul
     setRate(done, total) {
       if (schedule !== 'cosine') return;
       const rate = (learningRate * (1 + Math.cos((Math.PI * done) / total))) / 2;
-      if (made instanceof tf.SGDOptimizer) made.setLearningRate(rate);
+      // By its method: to tfjs every optimizer is an instance of every other's class
+      if ('setLearningRate' in made) made.setLearningRate(rate);
       // Adam has no method for it, and reads the field in every step
       else (made as unknown as { learningRate: number }).learningRate = rate;
     },

@@ -3,7 +3,7 @@
  *
  * - `weightDecay`: λ/2 · Σ ||W||²
  * - `kurtosis`: λ · 1/L · Σ (Kurt(W) - target)², Kurt(W) = E[((W - μ) / σ)⁴]; 1.8 is that of a uniform distribution, for which uniform
- *   steps cost the least and a wrong step little (Shkolnik et al. 2020, "Robust Quantization: One Model to Rule Them All", eq. 9-10)
+ *   steps cost the least and a wrong step little (Shkolnik et al. 2020, "Robust Quantization: One Model to Rule Them All")
  * - `range`: λ · Σ max |W|, so that outliers do not stretch the steps of all others (Kundu et al. 2023, "R2 Loss: Range Restriction
  *   Loss for Model Compression and Quantization", L∞)
  */

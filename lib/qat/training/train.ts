@@ -98,7 +98,7 @@ class Training {
   }
 
   async #epoch(epoch: number, show: (done: number, loss: number, accuracy?: number) => void): Promise<EpochReport> {
-    const { epochs, batchSize, seed, signal, validation } = this.#options;
+    const { epochs, batchSize, seed, signal, validation, onStep } = this.#options;
     this.#incremental?.beforeEpoch(epoch, epochs);
     let [loss, correct, count, steps] = [0, 0, 0, 0];
     const hasClasses = this.#options.loss === 'crossEntropy';
@@ -112,6 +112,7 @@ class Training {
         loss += result.loss;
         correct += result.correct;
         count += batch.size;
+        onStep?.({ step: this.#done, steps: epochs * this.#stepsPerEpoch, loss: result.loss / batch.size });
       } finally {
         disposeBatch(batch);
       }

@@ -47,7 +47,8 @@ function depthwise(call: LayerCall, x: Ref, bias: Ref | undefined): Ref {
   const weights = call.parameter('depthwise_kernel', 4, ({ data, dims: [height, width, depth, multiplier] }) => {
     return new Tensor('float32', data, [1, height!, width!, depth! * multiplier!]);
   });
-  return call.add('DepthwiseConv2D', windowOf(call, 2), [x, weights, bias]);
+  const groups = call.weight('depthwise_kernel', 4).dims[2]!;
+  return call.add('DepthwiseConv2D', { ...windowOf(call, 2), groups }, [x, weights, bias]);
 }
 
 /**
