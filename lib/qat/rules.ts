@@ -23,7 +23,8 @@ const byKind: Readonly<Record<string, Rule>> = {
   AveragePooling2D: 'pool',
   GlobalMaxPooling1D: 'pool',
   GlobalMaxPooling2D: 'pool',
-  UpSampling2D: 'pool',
+  // Bilinear; halves of two levels would be ties, which an error in the last bit decides, were the grid the same
+  UpSampling2D: 'mean',
   GlobalAveragePooling1D: 'mean',
   GlobalAveragePooling2D: 'mean',
   Add: 'sum',

@@ -117,6 +117,14 @@ test.serial('weights and activations of few bits run on the integer kernels', as
   }
 });
 
+test.serial('weights with a scale for each bucket are computed in float, everything else in integers', async (t) => {
+  const weights = { granularity: { bucket: 4 }, bits: 4 };
+  const graph = await convert(await tuned(network, { scheme: 'krishnamoorthi', weights, first: {}, last: {} }, 1));
+  const kinds = new Set(floatNodes(graph));
+  t.true(kinds.has('Conv2D') && kinds.has('DepthwiseConv2D'));
+  t.false(kinds.has('Add') || kinds.has('Concat'));
+});
+
 test.serial('integers of the grid and no others leave a layer', async (t) => {
   const model = await tuned(network, { scheme: 'lsq', activations: { quantizer: 'lsq', bits: 3 } }, 1);
   const graph = await convert(model);

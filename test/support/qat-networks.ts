@@ -103,7 +103,10 @@ export function mixture(seed = 1): LayersModel {
   );
   const gated = layers.multiply({ name: 'gated' }).apply([sum, gate]) as SymbolicTensor;
   const small = apply(layers.maxPooling2d({ poolSize: 2, name: 'small' }))(gated);
-  const large = apply(layers.upSampling2d({ size: [2, 2], name: 'large' }))(small);
+  const near = apply(layers.upSampling2d({ size: [2, 2], name: 'near' }))(small);
+  const large = apply(layers.upSampling2d({ size: [2, 2], interpolation: 'bilinear', name: 'large' }))(
+    apply(layers.maxPooling2d({ poolSize: 2, name: 'again' }))(near),
+  );
   const both = layers.concatenate({ name: 'joined' }).apply([large, sum]) as SymbolicTensor;
   const rows = apply(layers.reshape({ targetShape: [size * size, 8], name: 'rows' }))(both);
   const steps = apply(layers.conv1d({ filters: 5, kernelSize: 4, strides: 3, activation: 'relu', name: 'steps' }))(rows);

@@ -104,13 +104,14 @@ export class QuantizedProduct extends layers.Layer {
       const isTraining = training && this.trainable;
       const { batch, folded } = this.#fold(x, isTraining);
       const isDelayed = training && step < (this.#config.delay ?? 0);
-      const sums = this.#run(x, this.#weights(folded, isDelayed, isTraining, step));
+      const joined = this.#foldedKernel(folded);
+      const sums = this.#run(x, this.#weights(joined, isDelayed, isTraining, step));
       const corrected = folded?.correction === undefined ? sums : tf.div(sums, folded.correction);
       if (isTraining) this.#step!.value = step + 1;
       if (batch !== undefined && this.phase !== 'frozen') updateMoving(this.#norm!, batch);
       const offset = folded?.offset ?? this.#bias;
       if (offset === undefined) return corrected;
-      return tf.add(corrected, isDelayed ? offset : this.#roundedBias(offset, folded, isTraining));
+      return tf.add(corrected, isDelayed ? offset : this.#roundedBias(offset, joined, isTraining));
     });
   }
 
@@ -125,8 +126,7 @@ export class QuantizedProduct extends layers.Layer {
   }
 
   /** In the shape of the float layer's weights. */
-  #weights(folded: Folded | undefined, isDelayed: boolean, isTraining: boolean, step: number): tf.Tensor {
-    const joined = this.#foldedKernel(folded);
+  #weights(joined: tf.Tensor, isDelayed: boolean, isTraining: boolean, step: number): tf.Tensor {
     const state = this.#state;
     if (state === undefined || isDelayed) return tf.reshape(joined, this.#kernel.shape as number[]);
     const { delay = 0 } = this.#config;
@@ -145,12 +145,12 @@ export class QuantizedProduct extends layers.Layer {
   }
 
   /** Integer products add a bias of integers at the scale of the products, which is coarse where both have few bits. */
-  #roundedBias(bias: tf.Tensor, folded: Folded | undefined, isTraining: boolean): tf.Tensor {
+  #roundedBias(bias: tf.Tensor, joined: tf.Tensor, isTraining: boolean): tf.Tensor {
     const before = this.inboundNodes.length === 1 ? quantizerBefore(this) : undefined;
     if (this.#state === undefined || before?.isReady !== true) return bias;
     // Of 8 and 8 bits, far below what quantizing the sum takes away: training need not wait for the scales
     if (isTraining && this.#state.quantizer.options.bits === 8 && before.bits === 8) return bias;
-    const [x, weights] = [before.grid(), this.#state.grid(this.#foldedKernel(folded))];
+    const [x, weights] = [before.grid(), this.#state.grid(joined)];
     if (x.kind !== 'uniform' || weights.kind !== 'uniform') return bias;
     const { scale } = weights.qparams;
     const unit = tf.mul(tf.tensor(typeof scale === 'number' ? [scale] : scale), x.qparams.scale as number);
