@@ -31,6 +31,7 @@ import {
 import { printReport } from './report/table.js';
 
 const modes = ['static', 'dynamic', 'weights'] as const;
+const equalized = ['weights', 'activations'] as const;
 
 interface Options extends CalibrationOptions {
   readonly output: string;
@@ -42,10 +43,11 @@ interface Options extends CalibrationOptions {
   readonly bits?: '8' | '4';
   readonly bucket?: number;
   readonly exclude: readonly string[];
-  readonly equalize?: boolean;
+  readonly equalize?: true | 'weights' | 'activations';
   readonly biasCorrection?: boolean;
   readonly adaround?: boolean;
   readonly smooth?: number;
+  readonly targetSqnr?: number;
   readonly seed?: number;
   readonly sensitivity?: boolean;
   readonly reportBatches: number;
@@ -68,10 +70,11 @@ export function addQuantize(program: Command): void {
     .option('--bits <N>', 'of weights: 8 or 4 (default: 8)', oneOf(['8', '4']))
     .option('--bucket <N>', 'one scale for each N weights', positiveInteger)
     .option('--exclude <NAME>', 'a node or an operator that stays float; may be given again', more, [])
-    .option('--equalize', 'cross-layer equalization')
+    .option('--equalize [OF]', 'scales channels between layers for one range of weights, or of activations', oneOf(equalized))
     .option('--bias-correction', 'biases corrected for the mean error of their layer')
     .option('--adaround', 'weights rounded as it suits the outputs of their layer')
     .option('--smooth <ALPHA>', 'SmoothQuant for matrix products, 0 to 1', finite)
+    .option('--target-sqnr <DB>', 'keeps layers float until each output is as near to the float model, in dB', finite)
     .option('--seed <N>', 'of what is random', positiveInteger)
     .option('--sensitivity', 'also quantizes each layer alone (slow)')
     .option('--report-batches <N>', 'batches that layers are compared on (default: 16)', positiveInteger, 16)
@@ -142,6 +145,7 @@ function quantizeOptionsOf(options: Options, progress: Progress, onWarning: (mes
     biasCorrection,
     adaround,
     smooth,
+    targetSqnr,
     seed,
   } = options;
   if (perTensor && bucket !== undefined) throw wrongUsage('quantize: expected --per-tensor or --bucket, got both');
@@ -152,10 +156,11 @@ function quantizeOptionsOf(options: Options, progress: Progress, onWarning: (mes
     activations: { ...(method && { method }), ...(percentile !== undefined && { percentile }) },
     weights: { ...(granularity && { granularity }), ...(bits && { bits: Number(bits) as 8 | 4 }) },
     exclude,
-    ...(equalize && { equalize }),
+    ...(equalize && { equalize: equalize === 'activations' ? equalize : true }),
     ...(biasCorrection && { biasCorrection }),
     ...(adaround && { adaround }),
     ...(smooth !== undefined && { smooth }),
+    ...(targetSqnr !== undefined && { mixedPrecision: { targetSqnrDb: targetSqnr } }),
     ...(seed !== undefined && { seed }),
     onProgress: (state) => progress.show(state),
     onWarning,
@@ -194,7 +199,7 @@ async function withSensitivity(
 ): Promise<readonly ReportedLayer[]> {
   const isQuantized = ({ rmseOverScale }: ReportedLayer) => !Number.isNaN(rmseOverScale);
   const nodes = [...new Set(layers.filter(isQuantized).map(({ node }) => node))];
-  const { onProgress: _, ...silent } = asked;
+  const { onProgress: _, mixedPrecision: __, ...silent } = asked;
   const quantizeOnly = async (node: string): Promise<Graph> => {
     const others = nodes.filter((other) => other !== node);
     const { graph } = await quantize(float, { ...silent, exclude: [...(asked.exclude ?? []), ...others], calibration: kept });
@@ -222,6 +227,7 @@ const settings = [
     'biasCorrection',
     'adaround',
     'smooth',
+    'targetSqnr',
   ],
   ...['seed', 'calibrate', 'samples', 'preset', 'mean', 'std', 'layout', 'color', 'size'],
 ] as readonly (keyof Options)[];

@@ -4,11 +4,9 @@ import { describe, OctensorError } from '../errors.js';
 import type { CheckedConfig } from './config.js';
 import { copyOf } from './copy.js';
 import { FakeQuantize, quantizerBefore } from './layers/fake-quantize.js';
-import { type LayerConfig, type ProductName, productNames } from './layers/products.js';
-import { QuantizedProduct } from './layers/quantized-product.js';
 import { isProduct, Places } from './places.js';
+import { ProductLayers, partsOf } from './product-layers.js';
 import { computesPositive, isPositive, ruleOf } from './rules.js';
-import { type ProductPart, partsOf } from './separable.js';
 import type { Step, Steps } from './steps.js';
 
 /** What a step computes in the new model. */
@@ -34,13 +32,13 @@ export class Rewriter {
   readonly #config: CheckedConfig;
   readonly #places: Places;
   readonly #values = new Map<Step, Value>();
-  /** Layers that are called several times keep one set of weights. */
-  readonly #products = new Map<string, QuantizedProduct>();
+  readonly #products: ProductLayers;
 
   constructor(steps: Steps, config: CheckedConfig) {
     this.#steps = steps;
     this.#config = config;
     this.#places = new Places(steps);
+    this.#products = new ProductLayers(config);
   }
 
   run(): { readonly inputs: SymbolicTensor[]; readonly outputs: SymbolicTensor[] } {
@@ -192,25 +190,12 @@ export class Rewriter {
     const { layer, name } = step;
     const config = layer.getConfig();
     if ((config.dataFormat ?? 'channelsLast') !== 'channelsLast') throw unsupported(step, 'its dataFormat is channelsFirst');
-    const trainable = layer.trainable && (norm === undefined || norm.layer.trainable);
     const place = this.#places.ofProduct(step);
-    const parts: readonly ProductPart[] =
-      step.kind === 'SeparableConv2D'
-        ? partsOf(config, layer.getWeights())
-        : [{ product: productNames[step.kind]!, suffix: '', config, weights: layer.getWeights() }];
+    const parts = partsOf(step);
     let tensor = this.#read(step.inputs[0]!);
     for (const [i, part] of parts.entries()) {
       const isLast = i === parts.length - 1;
-      const own = `${name}${part.suffix}`;
-      const product = this.#productLayer(
-        layer.id + part.suffix,
-        own,
-        part,
-        { trainable, place, step },
-        isLast ? norm : undefined,
-      );
-      tensor = product.apply(tensor) as SymbolicTensor;
-      product.initialize(part.weights, isLast ? (norm?.layer.getWeights() ?? []) : []);
+      tensor = this.#products.apply(step, part, place, tensor, isLast ? norm : undefined);
       if (!isLast) tensor = this.#quantize({ step, tensor, names: [name], signed: true }, part.suffix);
     }
     const { activation } = config;
@@ -219,40 +204,11 @@ export class Rewriter {
     return this.#activated({ ...this.#raw(step, tensor), ...named }, activation as string);
   }
 
-  #productLayer(
-    key: string,
-    name: string,
-    { product, config }: { readonly product: ProductName; readonly config: LayerConfig },
-    {
-      trainable,
-      place,
-      step,
-    }: { readonly trainable: boolean; readonly place: 'first' | 'inner' | 'last'; readonly step: Step },
-    norm: Step | undefined,
-  ): QuantizedProduct {
-    const id = `${key}:${norm?.layer.id ?? ''}`;
-    const known = this.#products.get(id);
-    if (known !== undefined) return known;
-    const { delay, schedule } = this.#config;
-    const layer = new QuantizedProduct({
-      name,
-      trainable,
-      product,
-      layer: { ...config, activation: 'linear' },
-      norm: norm?.layer.getConfig() ?? null,
-      quantizer: this.#config.weights(step.name, place) ?? null,
-      delay,
-      schedule,
-    });
-    this.#products.set(id, layer);
-    return layer;
-  }
-
   /** The activation that is part of a layer, by itself. */
   #activated(value: Value, activation: string): Value {
     const isClamp = activation === 'relu' || activation === 'relu6';
     const layer = layers.activation({ activation: activation as 'relu', name: `${value.step.name}_activation` });
-    const before = isClamp ? value.tensor : this.#quantize(value);
+    const before = isClamp ? value.tensor : this.#quantize(value, '_linear');
     return { ...value, tensor: layer.apply(before) as SymbolicTensor, signed: !isPositive(activation), isResult: !isClamp };
   }
 }

@@ -11,7 +11,7 @@ export interface ProductPart {
 }
 
 /** `weights`: [height, width, C, multiplier], [1, 1, C · multiplier, filters] and perhaps a bias [filters]. */
-export function partsOf(config: LayerConfig, weights: Tensor[]): readonly ProductPart[] {
+export function separableParts(config: LayerConfig, weights: Tensor[]): readonly ProductPart[] {
   const { kernelSize, strides, padding, dilationRate, depthMultiplier, filters, useBias } = config;
   const [depthwise, ...pointwise] = weights;
   return [

@@ -63,7 +63,13 @@ export async function chooseFloat(
       return meter.of(await input.assemble(float));
     };
     const search: Search = { sources, costs: costsOf(graph, batches[0]!), target, measure };
-    const float = await giveBack(search, await addUntilEnough(search, { float: new Set(), measured }));
+    const found = await addUntilEnough(search, { float: new Set(), measured });
+    const worst = Math.max(...found.measured);
+    if (worst > target) {
+      const reached = (-10 * Math.log10(worst)).toFixed(1);
+      options.onWarning?.(`mixed precision: an output has ${reached} dB, ${targetSqnrDb} were asked for`);
+    }
+    const float = await giveBack(search, found);
     return graph.nodes.map(({ name }) => name).filter((name) => float.has(name));
   } finally {
     await meter.release();

@@ -7,20 +7,24 @@ import { foldConstants } from '../passes/fold-constants.js';
 import { fuseGelu } from '../passes/fuse-gelu.js';
 import { fuseHardSwish } from '../passes/fuse-hard-swish.js';
 import { fuseSwish } from '../passes/fuse-swish.js';
+import { globalPool } from '../passes/global-pool.js';
 import { moveTransposes } from '../passes/layout.js';
 import { runPasses } from '../passes/pass.js';
 import { removeIdentities } from '../passes/remove-identities.js';
+import { splitActivation } from '../passes/split-activation.js';
 import { resolveGraph } from '../plan/resolve.js';
 import { specializeGraph } from '../plan/specialize.js';
 
 const passes = [
   foldConstants,
   removeIdentities,
+  splitActivation,
   moveTransposes,
   foldBatchNorm,
   fuseGelu,
   fuseHardSwish,
   fuseSwish,
+  globalPool,
   eliminateDeadNodes,
 ];
 

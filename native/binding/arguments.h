@@ -71,7 +71,6 @@ class Arguments {
   Float64Array Float64s(size_t index);
 
  private:
-
   TypedArray Array(size_t index, const char* expected);
   TypedArray ArrayOrNumber(size_t index, ElementType type, const char* expected);
 

@@ -1,8 +1,8 @@
 // The interface of the kernels that only eager calls (ops/eager.h) use: one EagerKernels per ISA, made of the templates in
 // eager_elementwise.h and eager_rows.h and of that ISA's vectors (kernels/<isa>/eager.cc).
 //
-// Results are those of TensorFlow.js's cpu backend, which computes in float64 and rounds once: NaN spreads as it does there, and
-// zeros have the sign that they have there, but for kRound of -0.5, which is -0.
+// Results are those of TensorFlow.js's cpu backend, which computes in float64 and rounds once: NaN spreads as it does there,
+// and zeros have the sign that they have there, but for kRound of -0.5, which is -0.
 #ifndef OCTENSOR_KERNELS_EAGER_H_
 #define OCTENSOR_KERNELS_EAGER_H_
 

@@ -163,33 +163,40 @@ template <class V>
 void EagerMapUnary(EagerUnary op, const float* x, size_t n, float p, float q, float* y) {
   using Op = EagerUnary;
   static void (*const kMaps[kEagerUnaryCount])(const float*, size_t, float, float, float*) = {
-      EagerMap<V, Op::kAbs>,    EagerMap<V, Op::kNeg>,   EagerMap<V, Op::kSqrt>,      EagerMap<V, Op::kRsqrt>,
-      EagerMap<V, Op::kSquare>, EagerMap<V, Op::kReciprocal>, EagerMap<V, Op::kFloor>, EagerMap<V, Op::kCeil>,
-      EagerMap<V, Op::kRound>,  EagerMap<V, Op::kSign>,  EagerMap<V, Op::kRelu>,      EagerMap<V, Op::kStep>,
-      EagerMap<V, Op::kLeakyRelu>, EagerMap<V, Op::kClip>, EagerMap<V, Op::kElu>,     EagerMap<V, Op::kSelu>,
-      EagerMap<V, Op::kExp>,    EagerMap<V, Op::kSigmoid>, EagerMap<V, Op::kTanh>,    EagerMap<V, Op::kErf>};
+      EagerMap<V, Op::kAbs>,       EagerMap<V, Op::kNeg>,        EagerMap<V, Op::kSqrt>,  EagerMap<V, Op::kRsqrt>,
+      EagerMap<V, Op::kSquare>,    EagerMap<V, Op::kReciprocal>, EagerMap<V, Op::kFloor>, EagerMap<V, Op::kCeil>,
+      EagerMap<V, Op::kRound>,     EagerMap<V, Op::kSign>,       EagerMap<V, Op::kRelu>,  EagerMap<V, Op::kStep>,
+      EagerMap<V, Op::kLeakyRelu>, EagerMap<V, Op::kClip>,       EagerMap<V, Op::kElu>,   EagerMap<V, Op::kSelu>,
+      EagerMap<V, Op::kExp>,       EagerMap<V, Op::kSigmoid>,    EagerMap<V, Op::kTanh>,  EagerMap<V, Op::kErf>};
   kMaps[static_cast<size_t>(op)](x, n, p, q, y);
 }
 
 template <class V, EagerBinary kOp>
 void EagerMapSteps(const EagerRows& rows, float* y) {
-  if (rows.a_step != 0) return rows.b_step != 0 ? EagerMap<V, kOp, true, true>(rows, y) : EagerMap<V, kOp, true, false>(rows, y);
+  if (rows.a_step != 0)
+    return rows.b_step != 0 ? EagerMap<V, kOp, true, true>(rows, y) : EagerMap<V, kOp, true, false>(rows, y);
   return rows.b_step != 0 ? EagerMap<V, kOp, false, true>(rows, y) : EagerMap<V, kOp, false, false>(rows, y);
 }
 
 template <class V>
 void EagerMapBinary(EagerBinary op, const EagerRows& rows, float* y) {
   using Op = EagerBinary;
-  static void (*const kMaps[kEagerBinaryCount])(const EagerRows&, float*) = {
-      EagerMapSteps<V, Op::kAdd>,     EagerMapSteps<V, Op::kSub>,     EagerMapSteps<V, Op::kMul>,
-      EagerMapSteps<V, Op::kDiv>,     EagerMapSteps<V, Op::kMaximum>, EagerMapSteps<V, Op::kMinimum>,
-      EagerMapSteps<V, Op::kSquaredDifference>, EagerMapSteps<V, Op::kPrelu>, EagerMapSteps<V, Op::kEluGrad>};
+  static void (*const kMaps[kEagerBinaryCount])(const EagerRows&, float*) = {EagerMapSteps<V, Op::kAdd>,
+                                                                             EagerMapSteps<V, Op::kSub>,
+                                                                             EagerMapSteps<V, Op::kMul>,
+                                                                             EagerMapSteps<V, Op::kDiv>,
+                                                                             EagerMapSteps<V, Op::kMaximum>,
+                                                                             EagerMapSteps<V, Op::kMinimum>,
+                                                                             EagerMapSteps<V, Op::kSquaredDifference>,
+                                                                             EagerMapSteps<V, Op::kPrelu>,
+                                                                             EagerMapSteps<V, Op::kEluGrad>};
   if (rows.n > 0) kMaps[static_cast<size_t>(op)](rows, y);
 }
 
 template <EagerComparison kOp>
 void EagerCompareSteps(const EagerRows& rows, uint8_t* y) {
-  if (rows.a_step != 0) return rows.b_step != 0 ? EagerCompare<kOp, true, true>(rows, y) : EagerCompare<kOp, true, false>(rows, y);
+  if (rows.a_step != 0)
+    return rows.b_step != 0 ? EagerCompare<kOp, true, true>(rows, y) : EagerCompare<kOp, true, false>(rows, y);
   return rows.b_step != 0 ? EagerCompare<kOp, false, true>(rows, y) : EagerCompare<kOp, false, false>(rows, y);
 }
 

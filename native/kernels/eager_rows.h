@@ -103,8 +103,9 @@ void EagerNormalizeRows(const float* x, size_t rows, size_t n, const float* mean
     }
     if (c == n) continue;
     const size_t left = n - c;
-    V::StorePart(y + c, left, finish(V::LoadPart(x + c, left), V::LoadPart(mean + c, left), V::LoadPart(factor + c, left),
-                                     V::LoadPart(offset + c, left)));
+    V::StorePart(y + c, left,
+                 finish(V::LoadPart(x + c, left), V::LoadPart(mean + c, left), V::LoadPart(factor + c, left),
+                        V::LoadPart(offset + c, left)));
   }
 }
 

@@ -130,10 +130,85 @@ void AddAllChannels(const FloatDepthwiseGradientRow& row, size_t first_tap) {
   if (whole < row.channels) AddTaps<V, T, true>(row, first_tap, whole, row.channels - whole);
 }
 
+// A window of three by three with stride 1 and no gaps: each pixel of x is loaded once for the three outputs that see it. The dy of
+// output p is in dy[p % 3]. Each sum takes its products in the order of p, as above.
+template <class V, bool kPart>
+struct Taps3x3 {
+  const FloatDepthwiseGradientRow& row;
+  size_t c, n;
+  typename V::Type sum[9], dy[3];
+
+  OCTENSOR_INLINE void LoadOutput(size_t p, int phase) { dy[phase % 3] = LoadLanes<V, kPart>(row.dy + p * row.channels + c, n); }
+
+  // Adds a column of x to the sums of the outputs kx columns before it, kx from `first` to `last`; phase is the column modulo 3.
+  OCTENSOR_INLINE void AddColumn(size_t column, int phase, int first, int last) {
+    OCTENSOR_UNROLL for (int ky = 0; ky < 3; ++ky) {
+      const typename V::Type x = LoadLanes<V, kPart>(row.x[static_cast<size_t>(ky) * row.pitch + column] + c, n);
+      OCTENSOR_UNROLL for (int kx = first; kx <= last; ++kx) {
+        sum[ky * 3 + kx] = V::MultiplyAdd(x, dy[(phase + 3 - kx) % 3], sum[ky * 3 + kx]);
+      }
+    }
+  }
+
+  // The two columns after the last output.
+  OCTENSOR_INLINE void AddEnd(int phase) {
+    AddColumn(row.pixels, phase, 1, 2);
+    AddColumn(row.pixels + 1, phase + 1, 2, 2);
+  }
+
+  // Of two outputs or more.
+  OCTENSOR_INLINE void AddRow() {
+    OCTENSOR_UNROLL for (int t = 0; t < 9; ++t) sum[t] = V::Set(0);
+    LoadOutput(0, 0);
+    AddColumn(0, 0, 0, 0);
+    LoadOutput(1, 1);
+    AddColumn(1, 1, 0, 1);
+    size_t p = 2;
+    for (; p + 3 <= row.pixels; p += 3) {
+      OCTENSOR_UNROLL for (int i = 0; i < 3; ++i) {
+        LoadOutput(p + static_cast<size_t>(i), 2 + i);
+        AddColumn(p + static_cast<size_t>(i), 2 + i, 0, 2);
+      }
+    }
+    if (p == row.pixels) return AddEnd(2);
+    LoadOutput(p, 2);
+    AddColumn(p, 2, 0, 2);
+    if (++p == row.pixels) return AddEnd(3);
+    LoadOutput(p, 3);
+    AddColumn(p, 3, 0, 2);
+    AddEnd(4);
+  }
+
+  OCTENSOR_INLINE void AddToWeights() {
+    float* dw = row.dw + c;
+    OCTENSOR_UNROLL for (int t = 0; t < 9; ++t, dw += row.channels) {
+      const typename V::Type y = V::Add(sum[t], LoadLanes<V, kPart>(dw, n));
+      if constexpr (kPart) {
+        V::StorePart(dw, n, y);
+      } else {
+        V::Store(dw, y);
+      }
+    }
+  }
+};
+
+template <class V, bool kPart>
+OCTENSOR_INLINE void AddTaps3x3(const FloatDepthwiseGradientRow& row, size_t c, size_t n) {
+  Taps3x3<V, kPart> taps = {row, c, n, {}, {}};
+  taps.AddRow();
+  taps.AddToWeights();
+}
+
 // Nine taps at once, a window of three by three: more chains than the latency of an addition needs.
 template <class V>
 void DepthwiseGradient(const FloatDepthwiseGradientRow& row) {
   const size_t taps = row.kernel_height * row.kernel_width;
+  if (row.kernel_height == 3 && row.kernel_width == 3 && row.stride == 1 && row.dilation == 1 && row.pixels >= 2) {
+    const size_t whole = row.channels / V::kLanes * V::kLanes;
+    for (size_t c = 0; c < whole; c += V::kLanes) AddTaps3x3<V, false>(row, c, V::kLanes);
+    if (whole < row.channels) AddTaps3x3<V, true>(row, whole, row.channels - whole);
+    return;
+  }
   size_t tap = 0;
   for (; tap + 9 <= taps; tap += 9) AddAllChannels<V, 9>(row, tap);
   for (; tap + 4 <= taps; tap += 4) AddAllChannels<V, 4>(row, tap);

@@ -31,6 +31,8 @@ OCTENSOR_INLINE void OuterColumns(const FloatOuterTile& tile, size_t j, size_t l
   for (size_t t = 0; t < tile.taps; ++t) {
     const float* a = tile.a + tile.tap_offsets[t];
     for (size_t k = 0; k < tile.k; ++k, a += tile.a_step, b += tile.b_step) {
+      // GCC 12 makes vectors of two k's of plain C++, and reads one k too many where their number is odd.
+      OCTENSOR_FORGET(a);
       LoadColumns<V, NV, kPart>(b, last, column);
       OCTENSOR_UNROLL for (int i = 0; i < MR; ++i) {
         const typename V::Type x = V::Set(a[i]);

@@ -1,6 +1,6 @@
-// An eager call: one operator on tensors that are there only for the call, as TensorFlow.js backends compute. Nothing is prepared
-// and nothing kept but scratch memory. Kinds are listed in eager.cc; their functions read a call with EagerFields, which checks
-// every size against its operand before any memory is touched.
+// An eager call: one operator on tensors that are there only for the call, as TensorFlow.js backends compute. Nothing is
+// prepared and nothing kept but scratch memory. Kinds are listed in eager.cc; their functions read a call with EagerFields,
+// which checks every size against its operand before any memory is touched.
 #ifndef OCTENSOR_OPS_EAGER_H_
 #define OCTENSOR_OPS_EAGER_H_
 

@@ -1,5 +1,5 @@
-// The eager kind that moves elements: slices, padding, concatenation, tiles, transpositions and reversals are copies along loops
-// whose steps in x and y are any numbers of elements.
+// The eager kind that moves elements: slices, padding, concatenation, tiles, transpositions and reversals are copies along
+// loops whose steps in x and y are any numbers of elements.
 #include <algorithm>
 #include <cstring>
 
@@ -27,7 +27,7 @@ struct Copy {
 };
 
 // Whether all elements from `first` on along the loops are among `count`.
-bool IsInside(const Copy& copy, ptrdiff_t first, ptrdiff_t Loop::*step, size_t count) {
+bool IsInside(const Copy& copy, ptrdiff_t first, ptrdiff_t Loop::* step, size_t count) {
   constexpr auto kMaxWay = static_cast<ptrdiff_t>(kMaxEagerElements);  // so that the sums below do not overflow
   ptrdiff_t low = first, high = first;
   for (size_t i = 0; i < copy.rank; ++i) {
@@ -122,11 +122,12 @@ template <typename T>
 void CopyRows(const EagerCall& call, const Copy& copy, const T* x, T* y) {
   const Loop row = copy.rank > 0 ? copy.loops[copy.rank - 1] : Loop{1, 1, 1};
   const size_t units = std::max<size_t>(1, row.size / kUnit);
-  ForPlaces(call, copy, copy.rank > 0 ? copy.rank - 1 : 0, units, [&](ptrdiff_t x_at, ptrdiff_t y_at, size_t first, size_t end) {
-    const size_t from = row.size * first / units, to = row.size * end / units;
-    const auto skipped = static_cast<ptrdiff_t>(from);
-    CopyRow(x + x_at + skipped * row.x_step, row.x_step, y + y_at + skipped * row.y_step, row.y_step, to - from);
-  });
+  ForPlaces(call, copy, copy.rank > 0 ? copy.rank - 1 : 0, units,
+            [&](ptrdiff_t x_at, ptrdiff_t y_at, size_t first, size_t end) {
+              const size_t from = row.size * first / units, to = row.size * end / units;
+              const auto skipped = static_cast<ptrdiff_t>(from);
+              CopyRow(x + x_at + skipped * row.x_step, row.x_step, y + y_at + skipped * row.y_step, row.y_step, to - from);
+            });
 }
 
 // The last two loops: rows that are neighbours in y, then columns that are neighbours in x.

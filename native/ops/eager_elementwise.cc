@@ -62,7 +62,8 @@ Broadcast ReadBroadcast(EagerFields* fields) {
   size_t used = 0, merged[kMaxEagerRank], merged_a[kMaxEagerRank], merged_b[kMaxEagerRank];
   for (size_t i = rank; i-- > 0;) {
     if (dims[i] == 1) continue;
-    if (used > 0 && a_strides[i] == merged_a[used - 1] * merged[used - 1] && b_strides[i] == merged_b[used - 1] * merged[used - 1]) {
+    if (used > 0 && a_strides[i] == merged_a[used - 1] * merged[used - 1] &&
+        b_strides[i] == merged_b[used - 1] * merged[used - 1]) {
       merged[used - 1] *= dims[i];
       continue;
     }
@@ -79,8 +80,8 @@ Broadcast ReadBroadcast(EagerFields* fields) {
   return result;
 }
 
-// Calls body(rows, first output) for parts of the output: the last two dimensions are rows, those before them, and parts of long
-// single rows, are shared among threads.
+// Calls body(rows, first output) for parts of the output: the last two dimensions are rows, those before them, and parts of
+// long single rows, are shared among threads.
 template <typename Body>
 void ForRows(const EagerCall& call, const Broadcast& shape, const float* a, const float* b, double nanoseconds,
              const Body& body) {
@@ -158,12 +159,12 @@ Status EagerUnaryCall(const EagerCall& call) {
   const Status status = fields.Finish();
   if (!status.ok() || count == 0) return status;
   const double cost = op >= EagerUnary::kElu ? kFunctionNanoseconds : kMemoryNanoseconds;
-  ForRuns(call, count, cost,
-          [&](size_t first, size_t end) { call.eager->unary(op, x + first, end - first, p, q, y + first); });
+  ForRuns(call, count, cost, [&](size_t first, size_t end) { call.eager->unary(op, x + first, end - first, p, q, y + first); });
   return status;
 }
 
-// op: an EagerBinary, the shapes of a and b; a, b, y: float32, y of the common shape, perhaps the array of an operand that has it
+// op: an EagerBinary, the shapes of a and b; a, b, y: float32, y of the common shape, perhaps the array of an operand that has
+// it
 Status EagerBinaryCall(const EagerCall& call) {
   EagerFields fields(call);
   const auto op = static_cast<EagerBinary>(fields.Integer(0, kEagerBinaryCount - 1));
@@ -233,7 +234,8 @@ Status EagerCastCall(const EagerCall& call) {
   EagerFields fields(call);
   const size_t count = fields.Size();
   const EagerOperand x = fields.InAny();
-  if (x.count != count || x.type == EagerType::kFloat32) fields.Fail(StatusCode::kShape, "expected int32 or bool of that count");
+  if (x.count != count || x.type == EagerType::kFloat32)
+    fields.Fail(StatusCode::kShape, "expected int32 or bool of that count");
   float* y = fields.Out(count);
   const Status status = fields.Finish();
   if (!status.ok()) return status;

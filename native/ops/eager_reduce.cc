@@ -96,8 +96,8 @@ void ReduceInnermost(const EagerCall& call, const Reduction& r) {
 // False when there is no memory.
 bool ReduceColumns(const EagerCall& call, const Reduction& r) {
   const size_t blocks = (r.inner + kColumns - 1) / kColumns, pieces = r.outer * blocks;
-  const double work =
-      kElementNanoseconds * static_cast<double>(pieces) * static_cast<double>(r.size) * static_cast<double>(std::min(kColumns, r.inner));
+  const double work = kElementNanoseconds * static_cast<double>(pieces) * static_cast<double>(r.size) *
+                      static_cast<double>(std::min(kColumns, r.inner));
   const auto reduce = [&](size_t piece, size_t first, size_t end, double* result) {
     const size_t column = piece % blocks * kColumns, n = std::min(kColumns, r.inner - column);
     ReduceRowRange(*call.eager, r.op, r.x + piece / blocks * r.size * r.inner + column, r.inner, first, end, n, result);

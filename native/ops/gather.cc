@@ -29,7 +29,7 @@ class GatherStep : public Step {
         if (!tuples_.Find(memory, i, &part)) return;  // it was found before
         const size_t batch = i / tuples_.count, at = i % tuples_.count;
         for (size_t o = batch * tuples_.outer; o < (batch + 1) * tuples_.outer; ++o) {
-          std::memcpy(y + (o * tuples_.count + at) * run_bytes_, x + (o * tuples_.span + part) * run_bytes_, run_bytes_);
+          std::memmove(y + (o * tuples_.count + at) * run_bytes_, x + (o * tuples_.span + part) * run_bytes_, run_bytes_);
         }
       }
     });

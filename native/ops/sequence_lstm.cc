@@ -49,7 +49,7 @@ class LstmStep : public Step {
       for (size_t t = 0; t < p_.steps; ++t) {
         const size_t row = p_.RowOf(n, t);
         advance(memory.In<T>(p_.x) + row * p_.depth, hidden, cell);
-        std::memcpy(memory.Out<T>(p_.y) + row * p_.units, hidden, p_.units * sizeof(T));
+        std::memmove(memory.Out<T>(p_.y) + row * p_.units, hidden, p_.units * sizeof(T));
       }
     }
   }

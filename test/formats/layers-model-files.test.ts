@@ -232,6 +232,15 @@ test('models in models: as deep as 32, and not a layer more than a graph can hav
   await rejectsCode(t, loadModel({ modelTopology: doubled(25) }), 'ERR_UNSUPPORTED_OP', 'called more than');
 });
 
+test('names of models around a layer do not grow without end', async (t) => {
+  const nested = (depth: number): { class_name: string; config: object } =>
+    depth === 0
+      ? modelOf([input(), relu('a', 'x')])
+      : modelOf([input(), { ...nested(depth - 1), name: 'm'.repeat(1000), inbound_nodes: [[['x', 0, 0]]] }], 'm'.repeat(1000));
+  t.is((await loadModel({ modelTopology: nested(1) })).nodes.length, 1);
+  await rejectsCode(t, loadModel({ modelTopology: nested(3) }), 'ERR_UNSUPPORTED_OP', '1024 characters');
+});
+
 test('a chain of ten thousand layers', async (t) => {
   const list = Array.from({ length: 10_000 }, (_, i) => relu(`l${i}`, i === 0 ? 'x' : `l${i - 1}`));
   t.is((await load([input(), ...list])).nodes.length, 10_000);

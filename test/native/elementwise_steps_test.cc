@@ -212,8 +212,9 @@ Description MakeDescription(int which, std::mt19937& random) {
       Description d("arg");
       d.Number("x", in(480, 4))
           .Number("y", 1024)
-          .Number("type", random() % 5)
+          .Number("type", random() % 6)
           .Number("max", random() % 2)
+          .Number("last", random() % 2)
           .Number("long", random() % 2);
       d.Number("outer", 4).Number("count", 5).Number("inner", 6);
       return d;

@@ -85,6 +85,7 @@ const apart = [
   'fold-batch-norm',
   'fuse-attention',
   'fuse-dynamic',
+  'fuse-dynamic-conv',
   'fuse-gelu',
   'fuse-hard-swish',
   'fuse-swish',

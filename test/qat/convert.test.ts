@@ -8,7 +8,7 @@ import { type Graph, loadModel, saveModel } from 'octensor';
 import { calibrate, convert, type PrepareConfig, prepare, qatSchemeNames } from 'octensor/qat';
 import { exportOnnx } from '#lib/formats/onnx/export.js';
 import { ModelProtoSchema, TensorProto_DataType } from '#lib/formats/onnx/schema/onnx_pb.js';
-import { chain, execute, network, predict, samples, topClasses, train } from '../support/qat-networks.js';
+import { chain, execute, mixture, network, predict, samples, topClasses, train } from '../support/qat-networks.js';
 import { rejectsCode } from '../support/throws-async.js';
 
 const floats = new Map<() => LayersModel, Promise<LayersModel>>();
@@ -92,6 +92,22 @@ async function agrees(t: ExecutionContext, make: () => LayersModel, config: Prep
   const { same, within } = await agreement(model, graph, outputStep(graph));
   t.true(same >= 0.99, `${same} have the same top class`);
   t.true(within >= 0.99, `${within} of the values are within one step`);
+}
+
+for (const scheme of ['krishnamoorthi', 'lsq', 'lsq+'] as const) {
+  test.serial(`${scheme}: what is executed is what was simulated, of functions, gates and shapes`, async (t) => {
+    const model = prepare(mixture(), { scheme });
+    const { x } = samples(32, 8);
+    calibrate(model, x);
+    x.dispose();
+    const graph = await convert(model);
+    const { same, within } = await agreement(model, graph, outputStep(graph));
+    t.true(same >= 0.99, `${same} have the same top class`);
+    t.true(within >= 0.99, `${within} of the values are within one step`);
+    const products = graph.nodes.filter(({ op }) => op === 'Conv2D' || op === 'FullyConnected');
+    t.is(products.length, 6);
+    t.true(products.every(({ outputs }) => graph.values.get(outputs[0]!)?.type === 'uint8'));
+  });
 }
 
 test.serial('weights and activations of few bits run on the integer kernels', async (t) => {

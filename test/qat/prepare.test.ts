@@ -62,7 +62,7 @@ test('what only moves elements stands behind the quantizer of what it moves', (t
   const prepared = prepare(chain());
   t.deepEqual(
     quantizers(prepared).sort(),
-    ['border_input_quantizer', 'hidden_quantizer', 'output_quantizer', 'relu_quantizer'].sort(),
+    ['border_input_quantizer', 'hidden_quantizer', 'output_linear_quantizer', 'relu_quantizer'].sort(),
   );
   t.deepEqual(read(prepared, 'frame'), ['relu_quantizer']);
   t.deepEqual(read(prepared, 'hidden'), ['flat']);

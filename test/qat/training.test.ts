@@ -316,6 +316,9 @@ test.serial('data and options that do not fit are refused before training', asyn
   await rejectsCode(t, go({}, { distillation: { teacher: classifier(), temperature: 0 } }), 'ERR_OPTION', 'temperature');
   await rejectsCode(t, go({}, { regularization: { range: -1 } }), 'ERR_OPTION', 'range');
   t.deepEqual(weightsOf(model), before);
+  const still = classifier();
+  for (const layer of still.layers) layer.trainable = false;
+  await rejectsCode(t, train(still, data, { epochs: 1 }), 'ERR_OPTION', 'can be trained');
   t.is(y.shape[0], 12);
 });
 

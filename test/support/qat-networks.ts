@@ -85,6 +85,33 @@ export function chain(seed = 1): LayersModel {
   return seedWeights(model, seed);
 }
 
+/** Functions, gates, sums of three, poolings and shapes that the others lack. */
+export function mixture(seed = 1): LayersModel {
+  const image = input({ shape: [size, size, 3], name: 'image' });
+  const bent = apply(layers.conv2d({ filters: 4, kernelSize: 3, padding: 'same', activation: 'tanh', name: 'bent' }))(image);
+  const leaky = apply(layers.leakyReLU({ alpha: 0.1, name: 'leaky' }))(
+    apply(layers.conv2d({ filters: 4, kernelSize: 1, name: 'plain' }))(image),
+  );
+  const soft = apply(layers.prelu({ name: 'soft' }))(
+    apply(layers.conv2d({ filters: 4, kernelSize: 3, padding: 'same', dilationRate: 2, name: 'wide' }))(image),
+  );
+  const sum = layers.add({ name: 'three' }).apply([bent, leaky, soft]) as SymbolicTensor;
+  const gate = apply(layers.reshape({ targetShape: [1, 1, 4], name: 'shaped' }))(
+    apply(layers.dense({ units: 4, activation: 'sigmoid', name: 'gate' }))(
+      apply(layers.globalAveragePooling2d({ name: 'squeezed' }))(sum),
+    ),
+  );
+  const gated = layers.multiply({ name: 'gated' }).apply([sum, gate]) as SymbolicTensor;
+  const small = apply(layers.maxPooling2d({ poolSize: 2, name: 'small' }))(gated);
+  const large = apply(layers.upSampling2d({ size: [2, 2], name: 'large' }))(small);
+  const both = layers.concatenate({ name: 'joined' }).apply([large, sum]) as SymbolicTensor;
+  const rows = apply(layers.reshape({ targetShape: [size * size, 8], name: 'rows' }))(both);
+  const steps = apply(layers.conv1d({ filters: 5, kernelSize: 4, strides: 3, activation: 'relu', name: 'steps' }))(rows);
+  const most = apply(layers.averagePooling1d({ poolSize: 2, name: 'most' }))(steps);
+  const last = apply(layers.dense({ units: classes, name: 'logits' }))(apply(layers.flatten({ name: 'flat' }))(most));
+  return seedWeights(makeModel({ inputs: image, outputs: last }), seed);
+}
+
 export interface Samples {
   readonly x: tf.Tensor4D;
   readonly labels: readonly number[];

@@ -13,6 +13,7 @@ import { realExponentials, type SoftmaxAttributes } from '../../ops/softmax.js';
 import { rowLayout, scaledDifferences } from '../../ops/softmax-input.js';
 import { quantizedRanges } from '../../quant/qparams.js';
 import { fixedPointLimit, toFixedPoint } from '../../quant/requant.js';
+import { elementCode } from './elements.js';
 import { defineLowering, type LoweringContext, type Lowerings, type NativeStep, type StepOf } from './lowering.js';
 import { type Quantized, quantizedFields, quantizedOf } from './quantized.js';
 import { windowFields } from './window-fields.js';
@@ -21,7 +22,7 @@ import { windowFields } from './window-fields.js';
 const maxWindow = 65536;
 const maxSummands = 2 ** 23;
 const maxSoftmaxDepth = 4095;
-const typeCodes: Readonly<Record<string, number>> = { int8: 0, uint8: 1, int16: 2, float32: 3, int32: 4 };
+const typeCodes: Readonly<Record<string, number>> = { int8: 0, uint8: 1, int16: 2 };
 
 export const reductionLowerings: Lowerings = {
   AveragePool2D: defineLowering<PoolAttributes>((step, context) => lowerPool(step, context, false)),
@@ -175,13 +176,13 @@ function isQuantizedAsWhole(operand: Operand): operand is WithQParams {
 
 function lowerArg(step: StepOf<ArgMaxAttributes>, context: LoweringContext, isMax: boolean): readonly NativeStep[] | undefined {
   const { dims, type } = step.inputs[0]!;
-  const code = typeCodes[type] ?? (type === 'bool' ? typeCodes.uint8 : undefined);
-  if (code === undefined || step.attributes.selectLast) return undefined;
+  if (type === 'float16') return undefined;
   const axis = normalizeAxis(step, step.attributes.axis, dims.length);
   const fields = {
     ...places(step, context),
-    type: code,
+    type: elementCode(type),
     max: Number(isMax),
+    last: Number(step.attributes.selectLast),
     long: Number(step.attributes.to === 'int64'),
     outer: product(dims.slice(0, axis)),
     count: dims[axis]!,

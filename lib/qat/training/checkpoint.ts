@@ -104,7 +104,9 @@ function parsed(text: string): Head | undefined {
       each.shape.every((dim) => Number.isInteger(dim) && dim >= 0);
     const numbers = [head.seed, head.step, head.bestEpoch].every((value) => Number.isSafeInteger(value));
     const arrays = groups.every((group) => Array.isArray(head.arrays?.[group]) && head.arrays[group].every(isDescribed));
-    return numbers && arrays && Array.isArray(head.reports) ? (head as Head) : undefined;
+    const isReport = (each: EpochReport) => Number.isSafeInteger(each?.epoch) && typeof each.loss === 'number';
+    const reports = Array.isArray(head.reports) && head.reports.every(isReport);
+    return numbers && arrays && reports ? (head as Head) : undefined;
   } catch {
     return undefined;
   }

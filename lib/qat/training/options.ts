@@ -54,6 +54,7 @@ export interface CheckedOptions extends TrainOptions {
 export function checkTrainOptions(model: LayersModel, options: TrainOptions): CheckedOptions {
   const isBuilt = Array.isArray(model?.inputs) && Array.isArray(model.outputs) && model.outputs.length > 0;
   if (!isBuilt) throw invalid('ERR_OPTION', 'model', 'a LayersModel that is built', model);
+  if (model.trainableWeights.length === 0) throw invalid('ERR_OPTION', 'model', 'weights that can be trained', 'none');
   if (typeof options !== 'object' || options === null) throw invalid('ERR_OPTION', 'options', 'an object', options);
   const { epochs, batchSize = 32, loss = 'crossEntropy', seed = 0, learningRate = 1e-3, optimizer = 'adam' } = options;
   checkCount('epochs', epochs);

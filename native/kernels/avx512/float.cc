@@ -25,11 +25,10 @@ void Gemm(const FloatTile& tile) {
 }
 
 void Outer(const FloatOuterTile& tile) {
-  static void (*const kRows[kMr])(const FloatOuterTile&) = {OuterRows<Avx512, 1>, OuterRows<Avx512, 2>, OuterRows<Avx512, 3>,
-                                                            OuterRows<Avx512, 4>, OuterRows<Avx512, 5>, OuterRows<Avx512, 6>,
-                                                            OuterRows<Avx512, 7>, OuterRows<Avx512, 8>, OuterRows<Avx512, 9>,
-                                                            OuterRows<Avx512, 10>, OuterRows<Avx512, 11>, OuterRows<Avx512, 12>,
-                                                            OuterRows<Avx512, 13>, OuterRows<Avx512, 14>};
+  static void (*const kRows[kMr])(const FloatOuterTile&) = {
+      OuterRows<Avx512, 1>,  OuterRows<Avx512, 2>,  OuterRows<Avx512, 3>,  OuterRows<Avx512, 4>, OuterRows<Avx512, 5>,
+      OuterRows<Avx512, 6>,  OuterRows<Avx512, 7>,  OuterRows<Avx512, 8>,  OuterRows<Avx512, 9>, OuterRows<Avx512, 10>,
+      OuterRows<Avx512, 11>, OuterRows<Avx512, 12>, OuterRows<Avx512, 13>, OuterRows<Avx512, 14>};
   kRows[tile.rows - 1](tile);
 }
 

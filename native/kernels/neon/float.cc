@@ -2,7 +2,6 @@
 // row, so that multiply-adds take their factor from a lane and nothing is broadcast.
 #include "kernels/float.h"
 
-#include "kernels/neon/float_vector.h"
 #include "kernels/float_depthwise.h"
 #include "kernels/float_elementwise.h"
 #include "kernels/float_gemm.h"
@@ -10,6 +9,7 @@
 #include "kernels/float_pool.h"
 #include "kernels/float_rows.h"
 #include "kernels/float_statistics.h"
+#include "kernels/neon/float_vector.h"
 
 namespace octensor {
 namespace {

@@ -1,7 +1,7 @@
 #include "kernels/eager.h"
 
-#include "kernels/scalar/float_vector.h"
 #include "kernels/eager_rows.h"
+#include "kernels/scalar/float_vector.h"
 
 namespace octensor {
 

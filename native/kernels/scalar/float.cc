@@ -2,7 +2,6 @@
 // added (the build forbids contraction).
 #include "kernels/float.h"
 
-#include "kernels/scalar/float_vector.h"
 #include "kernels/float_depthwise.h"
 #include "kernels/float_elementwise.h"
 #include "kernels/float_gemm.h"
@@ -10,6 +9,7 @@
 #include "kernels/float_pool.h"
 #include "kernels/float_rows.h"
 #include "kernels/float_statistics.h"
+#include "kernels/scalar/float_vector.h"
 
 namespace octensor {
 namespace {

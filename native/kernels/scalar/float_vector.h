@@ -1,11 +1,12 @@
-// Vectors of float32 for the templates in kernels/float_*.h: plain C++: four floats, which compilers map to whatever the baseline has.
+// Vectors of float32 for the templates in kernels/float_*.h: plain C++: four floats, which compilers map to whatever the
+// baseline has.
 #ifndef OCTENSOR_KERNELS_SCALAR_FLOAT_VECTOR_H_
 #define OCTENSOR_KERNELS_SCALAR_FLOAT_VECTOR_H_
 
 #include <math.h>
-#include <string.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "kernels/inline.h"
 
