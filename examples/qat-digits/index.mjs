@@ -73,15 +73,17 @@ async function floatModel(seed) {
   return model;
 }
 
-/** The fewer levels there are, the farther weights have to go until something changes. */
-function rateOf({ bits: { weights, activations } }) {
-  return Math.min(weights, activations) <= 3 ? 3e-3 : 1e-3;
+/** The fewer levels there are, the farther weights have to go until something changes, and the longer that takes. */
+function planOf({ bits: { weights, activations } }) {
+  const isFar = Math.min(weights, activations) <= 3;
+  return { epochs: isFar ? settings.epochs : Math.ceil(settings.epochs / 3), learningRate: isFar ? 3e-3 : 1e-3 };
 }
 
 /** One row of the table, for one seed. */
 async function measure(run, float, seed) {
   const { isTrained = true, freezes = true, corrects = true, distills = false } = run;
-  const steps = settings.epochs * stepsPerEpoch(digits.train);
+  const plan = planOf(run);
+  const steps = plan.epochs * stepsPerEpoch(digits.train);
   // Whitepaper, section 3.2.2: moving averages when they are stable, fixed statistics for the rest
   const schedule = freezes ? { moving: Math.floor(steps / 4), freeze: Math.floor(steps / 2) } : {};
   const model = prepare(float, { ...run.config, batchNorm: { ...schedule, correction: corrects } });
@@ -91,12 +93,7 @@ async function measure(run, float, seed) {
   let measured = { losses: [], noise: [], curve: [], seconds: 0 };
   if (isTrained) {
     const teacher = distills ? float : undefined;
-    measured = await fitDigits(model, digits, {
-      epochs: settings.epochs,
-      learningRate: rateOf(run),
-      seed: seed + 100,
-      teacher,
-    });
+    measured = await fitDigits(model, digits, { ...plan, seed: seed + 100, teacher });
   } else setBatchNormPhase(model, 'frozen');
   const result = { ...measured, accuracy: accuracyOf(classify(model, digits.test), digits.test) };
   try {

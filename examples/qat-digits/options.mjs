@@ -5,7 +5,7 @@ const usage = `Usage: node examples/qat-digits/index.mjs [options]
   --quick           one seed, four schemes at 8/8 and 2/2, few digits, one epoch
   --seeds N         how many seeds: 1 to N (3)
   --float-epochs N  of the float model (15)
-  --epochs N        of each quantized model (8)
+  --epochs N        of models with 3 bits and fewer (8); a third with more
   --digits N        at most so many of each class (all)
   --only TEXT       runs whose name has this in it, "LSQ | 2/2" say
   --out DIR         results.jsonl, results.json, table.md and index.html (qat-digits)

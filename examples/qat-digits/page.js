@@ -45,7 +45,7 @@ const accuracy = float.reduce((sum, result) => sum + result.accuracy, 0) / float
 add(
   main,
   'p',
-  `A MobileNetV2 of 28 x 28 pictures, ${float.length} seeds, ${settings.floatEpochs} epochs in float, ${settings.epochs} quantized. ` +
+  `A MobileNetV2 of 28 x 28 pictures, ${float.length} seeds, ${settings.floatEpochs} epochs in float, ${settings.epochs} with 3 bits and fewer, a third of that with more. ` +
     `Float: ${accuracy.toFixed(2)} % of the test digits. Below: percent, the mean over seeds ± the largest distance from it.`,
 );
 for (const { group, schemes, columns, cells } of tables) {
@@ -67,7 +67,8 @@ for (const { group, schemes, columns, cells } of tables) {
     plots.className = 'plots';
     const lines = (field) => trained.map(({ label, runs }) => ({ label, values: mean(runs.map((run) => run[field])) }));
     const byIndex = (length) => Array.from({ length }, (_, i) => i + 1);
-    const inEpochs = (length) => Array.from({ length }, (_, i) => ((i + 0.5) * settings.epochs) / length);
+    const epochs = trained[0].runs[0].curve.length;
+    const inEpochs = (length) => Array.from({ length }, (_, i) => ((i + 0.5) * epochs) / length);
     plot(plots, `${bits}: loss by epoch`, lines('losses'), inEpochs, true);
     if (group === 'BatchNorm')
       plot(plots, `${bits}: deviation of the loss among neighbouring steps`, lines('noise'), inEpochs, true);

@@ -170,3 +170,16 @@ test('weights whose grid follows from them say that they are needed', (t) => {
   const { quantizer } = using({ name: 'ste', options: { target: 'weights', bits: 8 } });
   throwsCode(t, () => quantizer.grid({}), 'ERR_OPTION', 'grid of ste');
 });
+
+test('a range that is given is the one to start from, at either end', (t) => {
+  const x = Float32Array.from(normals(100, 4));
+  const start = (options: object) => {
+    const { weights } = using({ name: 'nudged', options: { target: 'activations', bits: 2, ...options } }, x, [100]);
+    return { min: values(weights.min!)[0]!, max: values(weights.max!)[0]! };
+  };
+  const [low, high] = [Math.min(...x), Math.max(...x)];
+  const found = start({});
+  t.true(found.min > low && found.min < 0 && found.max < high && found.max > 0, 'two bits clip');
+  t.is(start({ min: -5 }).min, -5);
+  t.deepEqual(start({ min: -5, max: 3 }), { min: -5, max: 3 });
+});

@@ -48,20 +48,21 @@ export function leastErrorRange(
   return tidy(() => {
     const seen = groups.shape.length === 0 ? sampled(x) : x;
     const high = isSymmetric ? groups.maxAbs(x) : maximum(groups.max(x), 0);
-    const low = isSymmetric ? mul(high, -1) : min === undefined ? minimum(groups.min(x), 0) : filled(high, min);
+    const given = isSymmetric || min === undefined ? undefined : filled(high, min);
+    const low = isSymmetric ? mul(high, -1) : (given ?? minimum(groups.min(x), 0));
     let best: Tensor = filled(high, Infinity);
     let fraction: Tensor = filled(high, 1);
     for (let i = candidates; i > 0; i--) {
       const f = i / candidates;
       const grid = isSymmetric
         ? symmetricParameters(mul(high, f), levels)
-        : affineParameters(mul(low, f), mul(high, f), levels);
+        : affineParameters(given ?? mul(low, f), mul(high, f), levels);
       const error = groups.sum(square(sub(snap(seen, grid, levels), seen)));
       const isBetter = less(error, best);
       fraction = where(isBetter, scalar(f), fraction);
       best = where(isBetter, error, best);
     }
-    return { low: clone(mul(low, fraction)), high: clone(mul(high, fraction)) };
+    return { low: clone(given ?? mul(low, fraction)), high: clone(mul(high, fraction)) };
   }) as unknown as Ends;
 }
 
