@@ -126,7 +126,11 @@ export const parts = [
     },
   },
   { name: 'neon', what: 'parity on an emulated Cortex-A72 (NEON)', run: () => arm64('cortex-a72', ['parity']) },
-  { name: 'neondot', what: 'parity on an emulated Neoverse N1 (dot product)', run: () => arm64('neoverse-n1', ['parity']) },
+  {
+    name: 'neondot',
+    what: 'parity and the TensorFlow.js backend on an emulated Neoverse N1 (dot product)',
+    run: () => arm64('neoverse-n1', ['parity', 'tfjs']),
+  },
   {
     name: 'neoni8mm',
     what: 'unit, property and parity tests on emulated arm64 (i8mm)',

@@ -42,7 +42,8 @@ struct FloatTile {
 };
 
 // A product of which neither matrix is packed: rows of A lie side by side, as in the gradient of a matrix of weights.
-//   C[i][j] = (adds ? C[i][j] : 0) + sum over t < taps, k < K of a[tap_offsets[t] + k * a_step + i] * b[(t * K + k) * b_step + j]
+//   C[i][j] = (adds ? C[i][j] : 0) + sum over t < taps, k < K of a[tap_offsets[t] + k * a_step + i] * b[(t * K + k) * b_step +
+//   j]
 // The sum over t and k starts from 0 and is one chain; C is added to it last.
 struct FloatOuterTile {
   size_t rows, n;  // rows: at most FloatKernels::mr
@@ -144,7 +145,8 @@ struct FloatKernels {
   void (*range)(const float* x, size_t n, float* lo, float* hi);
   // The same, and whether all of x are finite; where they are not, *lo and *hi may be anything.
   bool (*extent)(const float* x, size_t n, float* lo, float* hi);
-  // y[i] = b = floor(|x[i]| * first * second) for x > 0, -1 - b for x < 0, zero_bin for 0. The factors are powers of two, b < 2^23.
+  // y[i] = b = floor(|x[i]| * first * second) for x > 0, -1 - b for x < 0, zero_bin for 0. The factors are powers of two, b <
+  // 2^23.
   void (*bins)(const float* x, size_t n, float first, float second, float zero_bin, float* y);
   // In float32, so of at most kMaxFloatRun elements: sum x, and sum (x - mean)^2.
   float (*sum)(const float* x, size_t n);

@@ -130,17 +130,20 @@ void AddAllChannels(const FloatDepthwiseGradientRow& row, size_t first_tap) {
   if (whole < row.channels) AddTaps<V, T, true>(row, first_tap, whole, row.channels - whole);
 }
 
-// A window of three by three with stride 1 and no gaps: each pixel of x is loaded once for the three outputs that see it. The dy of
-// output p is in dy[p % 3]. Each sum takes its products in the order of p, as above.
+// A window of three by three with stride 1 and no gaps: each pixel of x is loaded once for the three outputs that see it. The
+// dy of output p is in dy[p % 3]. Each sum takes its products in the order of p, as above.
 template <class V, bool kPart>
 struct Taps3x3 {
   const FloatDepthwiseGradientRow& row;
   size_t c, n;
   typename V::Type sum[9], dy[3];
 
-  OCTENSOR_INLINE void LoadOutput(size_t p, int phase) { dy[phase % 3] = LoadLanes<V, kPart>(row.dy + p * row.channels + c, n); }
+  OCTENSOR_INLINE void LoadOutput(size_t p, int phase) {
+    dy[phase % 3] = LoadLanes<V, kPart>(row.dy + p * row.channels + c, n);
+  }
 
-  // Adds a column of x to the sums of the outputs kx columns before it, kx from `first` to `last`; phase is the column modulo 3.
+  // Adds a column of x to the sums of the outputs kx columns before it, kx from `first` to `last`; phase is the column
+  // modulo 3.
   OCTENSOR_INLINE void AddColumn(size_t column, int phase, int first, int last) {
     OCTENSOR_UNROLL for (int ky = 0; ky < 3; ++ky) {
       const typename V::Type x = LoadLanes<V, kPart>(row.x[static_cast<size_t>(ky) * row.pitch + column] + c, n);

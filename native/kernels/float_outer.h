@@ -1,5 +1,5 @@
-// The tile of products whose rows of A lie side by side, for the vectors V of float_gemm.h: a row of B is loaded where it stands,
-// elements of A are broadcast from neighbouring addresses, and nothing is packed.
+// The tile of products whose rows of A lie side by side, for the vectors V of float_gemm.h: a row of B is loaded where it
+// stands, elements of A are broadcast from neighbouring addresses, and nothing is packed.
 #ifndef OCTENSOR_KERNELS_FLOAT_OUTER_H_
 #define OCTENSOR_KERNELS_FLOAT_OUTER_H_
 
@@ -24,9 +24,7 @@ OCTENSOR_INLINE void LoadColumns(const float* p, size_t last, typename V::Type (
 template <class V, int MR, int NV, bool kPart>
 OCTENSOR_INLINE void OuterColumns(const FloatOuterTile& tile, size_t j, size_t last) {
   typename V::Type sum[MR][NV], column[NV];
-  OCTENSOR_UNROLL for (int i = 0; i < MR; ++i) {
-    OCTENSOR_UNROLL for (int v = 0; v < NV; ++v) sum[i][v] = V::Set(0);
-  }
+  OCTENSOR_UNROLL for (int i = 0; i < MR; ++i) { OCTENSOR_UNROLL for (int v = 0; v < NV; ++v) sum[i][v] = V::Set(0); }
   const float* b = tile.b + j;
   for (size_t t = 0; t < tile.taps; ++t) {
     const float* a = tile.a + tile.tap_offsets[t];

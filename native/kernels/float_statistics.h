@@ -1,5 +1,5 @@
-// What calibration asks of a value, for the vectors V of float_elementwise.h. Comparisons, powers of two and whole numbers: the same on
-// every instruction set.
+// What calibration asks of a value, for the vectors V of float_elementwise.h. Comparisons, powers of two and whole numbers: the
+// same on every instruction set.
 #ifndef OCTENSOR_KERNELS_FLOAT_STATISTICS_H_
 #define OCTENSOR_KERNELS_FLOAT_STATISTICS_H_
 

@@ -39,9 +39,7 @@ class ArgStep : public Step {
     RunParts(memory, p_.outer * p_.inner, kMinPart / p_.count, [&](size_t first, size_t end) {
       for (size_t i = first; i < end; ++i) {
         const size_t start = p_.inner == 1 ? i * p_.count : i / p_.inner * p_.count * p_.inner + i % p_.inner;
-        const size_t best = p_.is_last  ? FindLast(x + start)
-                            : p_.is_max ? Find<T, true>(x + start)
-                                        : Find<T, false>(x + start);
+        const size_t best = p_.is_last ? FindLast(x + start) : p_.is_max ? Find<T, true>(x + start) : Find<T, false>(x + start);
         if (p_.is_long) {
           memory.Out<int64_t>(p_.y)[i] = static_cast<int64_t>(best);
         } else {
@@ -79,8 +77,8 @@ class ArgStep : public Step {
 
 }  // namespace
 
-// x: [outer, count, inner] of type, as ElementType but float16; y: int64 (long: flag), else int32 [outer, inner]; max, last: flags:
-// the largest, and of equals the last
+// x: [outer, count, inner] of type, as ElementType but float16; y: int64 (long: flag), else int32 [outer, inner]; max, last:
+// flags: the largest, and of equals the last
 void MakeArgStep(StepFields* fields, std::unique_ptr<Step>* step) {
   ArgParams p = {};
   p.type = ReadElementType(fields, "type");

@@ -1,5 +1,5 @@
-// Products of 8-bit matrices of which both are computed, so that none can be packed beforehand: lib/ops/{matmul,matmul-integer}.ts,
-// to the bit. Zero points are data too.
+// Products of 8-bit matrices of which both are computed, so that none can be packed beforehand:
+// lib/ops/{matmul,matmul-integer}.ts, to the bit. Zero points are data too.
 #include <algorithm>
 #include <memory>
 #include <utility>
@@ -68,7 +68,8 @@ class ByteMatMulStep : public Step {
   }
 
   // The zero point of row or column `i` of the matrix that begins at `start`, of `each` of them.
-  static int32_t ZeroPoint(const RunMemory& memory, const ByteOperand& operand, size_t start, size_t depth, size_t each, size_t i) {
+  static int32_t ZeroPoint(const RunMemory& memory, const ByteOperand& operand, size_t start, size_t depth, size_t each,
+                           size_t i) {
     if (operand.zero_count == 0) return 0;
     const size_t at = operand.zero_count == 1 ? 0 : operand.zero_count <= each ? i : start / depth + i;
     return operand.At(memory.In<uint8_t>(operand.zero_points), at);
@@ -138,7 +139,8 @@ constexpr OperandNames kA = {"a", "aStrides", "aSigned", "aTransposed", "aZeroPo
 constexpr OperandNames kB = {"b", "bStrides", "bSigned", "bTransposed", "bZeroPoints", "bZeroCount"};
 
 // `each`: rows or columns that may have a zero point of their own.
-ByteOperand ReadOperand(StepFields* fields, const OperandNames& names, const BroadcastShape& batches, size_t size, size_t each) {
+ByteOperand ReadOperand(StepFields* fields, const OperandNames& names, const BroadcastShape& batches, size_t size,
+                        size_t each) {
   ByteOperand operand = {};
   operand.is_signed = fields->Flag(names.is_signed), operand.is_transposed = fields->Flag(names.transposed);
   // Bytes: an element of the broadcast operand is the first one of a matrix
@@ -178,15 +180,16 @@ void ReadOutput(StepFields* fields, ByteMatMulParams* p) {
   }
   if (p->kind == OutputKind::kFloat32) return;
   p->zero_point = static_cast<int32_t>(fields->Integer("yZeroPoint", -128, 255));
-  p->lo = static_cast<int32_t>(fields->Integer("yMin", -128, 255)), p->hi = static_cast<int32_t>(fields->Integer("yMax", p->lo, 255));
+  p->lo = static_cast<int32_t>(fields->Integer("yMin", -128, 255)),
+  p->hi = static_cast<int32_t>(fields->Integer("yMax", p->lo, 255));
 }
 
 }  // namespace
 
 // y[batches..., m, n] = a[.., m, k] b[.., k, n]; dims: int32, batches of y; for a and b: aStrides: int32, in elements, of whole
-// matrices; aSigned, aTransposed: flags; aZeroPoints: of aZeroCount bytes of a's type, none, one, one for each row (of b: column) of a
-// matrix, or of all matrices; bias: int32[n], a place, optional; outputKind, numerics; multipliers: float64[n], of what is not int32;
-// yZeroPoint, yMin, yMax: of 8-bit results
+// matrices; aSigned, aTransposed: flags; aZeroPoints: of aZeroCount bytes of a's type, none, one, one for each row (of b:
+// column) of a matrix, or of all matrices; bias: int32[n], a place, optional; outputKind, numerics; multipliers: float64[n], of
+// what is not int32; yZeroPoint, yMin, yMax: of 8-bit results
 void MakeByteMatMulStep(StepFields* fields, std::unique_ptr<Step>* step) {
   ByteMatMulParams p = {};
   p.m = fields->Size("m"), p.k = fields->Size("k"), p.n = fields->Size("n");

@@ -1,5 +1,5 @@
-// What SSD detectors end with: lib/ops/detection-post-process.ts. Scores, classes and counts to the bit; corners up to how exp of
-// libraries differs. An anchor of a negative size ends the run.
+// What SSD detectors end with: lib/ops/detection-post-process.ts. Scores, classes and counts to the bit; corners up to how exp
+// of libraries differs. An anchor of a negative size ends the run.
 #include <algorithm>
 #include <cmath>
 #include <memory>
@@ -195,8 +195,8 @@ RealInput ReadRealInput(StepFields* fields, const InputNames& names, size_t coun
 
 }  // namespace
 
-// boxes[count, boxStride >= 4], scores[count, scoreStride >= classes], anchors[count, 4]: for each, <name>Type, float32, int8 or
-// uint8 as ElementType, and of integers <name>Scale and <name>ZeroPoint; scales: float32[4]; classes, maxDetections,
+// boxes[count, boxStride >= 4], scores[count, scoreStride >= classes], anchors[count, 4]: for each, <name>Type, float32, int8
+// or uint8 as ElementType, and of integers <name>Scale and <name>ZeroPoint; scales: float32[4]; classes, maxDetections,
 // classesPerDetection, detectionsPerClass, regular: a flag; scoreThreshold, iouThreshold; yBoxes, yClasses, yScores: of
 // maxDetections classesPerDetection, times 4, and yCount, float32
 void MakeDetectionStep(StepFields* fields, std::unique_ptr<Step>* step) {

@@ -1,9 +1,10 @@
-// Convolutions of a float32 image with 8-bit weights: x is quantized to uint8 by its own range, into a copy with zero points around
-// it, multiplied as integers, and the sums become floats as they leave the kernel:
+// Convolutions of a float32 image with 8-bit weights: x is quantized to uint8 by its own range, into a copy with zero points
+// around it, multiplied as integers, and the sums become floats as they leave the kernel:
 //
 //     y = clamp(f32(f32(sum) * f32(scale of x * scale of channel)) + bias)
 //
-// to the bit as DynamicQuantizeLinear, ConvInteger, Cast, Mul and Add compute it one after the other. And the quantization alone.
+// to the bit as DynamicQuantizeLinear, ConvInteger, Cast, Mul and Add compute it one after the other. And the quantization
+// alone.
 #include <algorithm>
 #include <cstring>
 #include <memory>
@@ -190,8 +191,8 @@ bool PadBias(const ConvGeometry& g, const float* bias, AlignedBuffer* padded) {
 
 }  // namespace
 
-// Besides those of ReadConvGeometry: x, y: float32; weights: int8 or uint8[channels, kernelHeight, kernelWidth, depth / groups];
-// zeroPoints: int32[channels], of the weights; scales: float32[channels]; bias: float32[channels], optional; bounds
+// Besides those of ReadConvGeometry: x, y: float32; weights: int8 or uint8[channels, kernelHeight, kernelWidth, depth /
+// groups]; zeroPoints: int32[channels], of the weights; scales: float32[channels]; bias: float32[channels], optional; bounds
 void MakeDynamicConvStep(StepFields* fields, std::unique_ptr<Step>* step) {
   DynamicConvParams p = {};
   p.geometry = ReadConvGeometry(fields);

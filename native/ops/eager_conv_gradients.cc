@@ -36,8 +36,8 @@ void PackPhase(const FloatKernels& kernels, const Problem& p, const GradientPhas
   for (size_t j = 0; j < phase.y.taps; ++j) {
     for (size_t i = 0; i < phase.x.taps; ++i) {
       const float* tap = filter + TapOf(w, phase, j, i) * w.depth * p.channels;
-      PackSomeRows(kernels, {tap, 1, p.channels}, (j * phase.x.taps + i) * p.channels, p.channels,
-                   phase.taps() * p.channels, w.depth, panels);
+      PackSomeRows(kernels, {tap, 1, p.channels}, (j * phase.x.taps + i) * p.channels, p.channels, phase.taps() * p.channels,
+                   w.depth, panels);
     }
   }
 }
@@ -66,8 +66,8 @@ struct PhaseMemory {
   size_t region, panels, bias, pixels;
 };
 
-PhaseMemory PlanPhases(const FloatKernels& kernels, const Problem& p, const FloatImages& dy, const std::vector<GradientPhase>& phases,
-                       EagerMemory* memory) {
+PhaseMemory PlanPhases(const FloatKernels& kernels, const Problem& p, const FloatImages& dy,
+                       const std::vector<GradientPhase>& phases, EagerMemory* memory) {
   size_t region = 0, panels = 0, pixels = 0;
   for (const GradientPhase& phase : phases) {
     if (phase.is_empty() || phase.taps() == 0) continue;
@@ -143,8 +143,8 @@ Status EagerConvInputGradientCall(const EagerCall& call) {
 // Numbers: a window, channels. Operands: x of [batches, height, width, depth], dy of [batches, outHeight, outWidth, channels],
 // dfilter of [kernelHeight, kernelWidth, depth, channels].
 //
-// dfilter[ky][kx] = sum over all pixels of x[oy strideY + ky - top][ox strideX + kx - left]^T dy[oy][ox]: an outer product whose
-// k's are pixels. A row of the window is a run of x, a row of dy a segment.
+// dfilter[ky][kx] = sum over all pixels of x[oy strideY + ky - top][ox strideX + kx - left]^T dy[oy][ox]: an outer product
+// whose k's are pixels. A row of the window is a run of x, a row of dy a segment.
 Status EagerConvFilterGradientCall(const EagerCall& call) {
   EagerFields fields(call);
   const Problem p = ReadProblem(&fields);
@@ -175,8 +175,8 @@ Status EagerConvFilterGradientCall(const EagerCall& call) {
     const size_t image = i / w.out_height, row = i % w.out_height;
     segments[i] = static_cast<ptrdiff_t>(image * view.image_step + row * w.stride_y * view.row_step);
   }
-  FloatOuter({call.kernels, view.x, m / runs.size(), &runs, pixels, kOuterSlice, w.out_width, &segments,
-              w.stride_x * w.depth, dy, p.channels, filter, memory.At(partials), call.threads});
+  FloatOuter({call.kernels, view.x, m / runs.size(), &runs, pixels, kOuterSlice, w.out_width, &segments, w.stride_x * w.depth,
+              dy, p.channels, filter, memory.At(partials), call.threads});
   return {};
 }
 

@@ -1,4 +1,5 @@
-// Depthwise convolution of images in NHWC order with a filter of [kernelHeight, kernelWidth, depth, multiplier], and its gradients.
+// Depthwise convolution of images in NHWC order with a filter of [kernelHeight, kernelWidth, depth, multiplier], and its
+// gradients.
 #include <math.h>
 
 #include <algorithm>
@@ -54,7 +55,8 @@ void CopyPadded(const float* x, const Problem& p, float* y) {
 }  // namespace
 
 // Numbers: a window, multiplier, hasBias, lo, hi. Operands: x of [batches, height, width, depth], filter of [kernelHeight,
-// kernelWidth, depth, multiplier], perhaps bias of [depth * multiplier], y of [batches, outHeight, outWidth, depth * multiplier].
+// kernelWidth, depth, multiplier], perhaps bias of [depth * multiplier], y of [batches, outHeight, outWidth, depth *
+// multiplier].
 Status EagerDepthwiseCall(const EagerCall& call) {
   EagerFields fields(call);
   const Problem p = ReadProblem(call, &fields);

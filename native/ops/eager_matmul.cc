@@ -39,8 +39,8 @@ Status Multiply(const EagerCall& call, const Problem& p) {
 }  // namespace
 
 // Numbers: m, k, n, aCount, bCount, transposeA, transposeB, hasBias, lo, hi, rank of the batch, then for each of its dimensions
-// the dimension and the strides in a and b, in matrices. Operands: a of [aCount, m, k] or [aCount, k, m], b of [bCount, k, n] or
-// [bCount, n, k], perhaps bias of [n], y of [products, m, n].
+// the dimension and the strides in a and b, in matrices. Operands: a of [aCount, m, k] or [aCount, k, m], b of [bCount, k, n]
+// or [bCount, n, k], perhaps bias of [n], y of [products, m, n].
 Status EagerMatMulCall(const EagerCall& call) {
   EagerFields fields(call);
   Problem p = {};
@@ -76,8 +76,8 @@ Status EagerMatMulCall(const EagerCall& call) {
   }
   const bool has_few_rows = p.m <= kFewRows && p.pairs.size() == 1;
   if (p.is_b_transposed || !(p.is_a_transposed || has_few_rows)) return Multiply(call, p);
-  return MultiplyOuter(call, {p.m, p.k, p.n, p.a, p.b, p.bias, p.a_count, p.is_a_transposed, p.pairs.data(), p.pairs.size(),
-                              p.bounds, p.y});
+  return MultiplyOuter(
+      call, {p.m, p.k, p.n, p.a, p.b, p.bias, p.a_count, p.is_a_transposed, p.pairs.data(), p.pairs.size(), p.bounds, p.y});
 }
 
 }  // namespace octensor

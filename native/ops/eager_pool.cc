@@ -96,8 +96,9 @@ Status EagerPoolCall(const EagerCall& call) {
   return {};
 }
 
-// Numbers: a window, average. Operands: x (not for averages), dy of [batches, outHeight, outWidth, depth], dx of [batches, height,
-// width, depth]. An average's gradient is divided by the whole window even where that reaches outside, as TensorFlow.js does.
+// Numbers: a window, average. Operands: x (not for averages), dy of [batches, outHeight, outWidth, depth], dx of [batches,
+// height, width, depth]. An average's gradient is divided by the whole window even where that reaches outside, as TensorFlow.js
+// does.
 Status EagerPoolGradientCall(const EagerCall& call) {
   EagerFields fields(call);
   const Problem p = ReadProblem(&fields);

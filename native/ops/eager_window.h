@@ -14,9 +14,10 @@ namespace octensor {
 // The product of sizes; 0 and a failure where it is above 2^38, so that bytes of a few can be added up.
 size_t EagerProduct(EagerFields* fields, std::initializer_list<size_t> factors);
 
-// batches, height, width, depth, kernelHeight, kernelWidth, strideY, strideX, dilationY, dilationX, top, left, outHeight, outWidth:
-// all at least 1, top and left, the padding, at least 0. The first window reaches into the image and the last one begins in it,
-// both ways, a window with its gaps has at most 2^16 rows and columns, and what all windows see is not much larger than the image.
+// batches, height, width, depth, kernelHeight, kernelWidth, strideY, strideX, dilationY, dilationX, top, left, outHeight,
+// outWidth: all at least 1, top and left, the padding, at least 0. The first window reaches into the image and the last one
+// begins in it, both ways, a window with its gaps has at most 2^16 rows and columns, and what all windows see is not much
+// larger than the image.
 FloatWindow ReadEagerWindow(EagerFields* fields);
 
 // lo, hi
@@ -31,9 +32,9 @@ inline bool IsPlainMatrix(const FloatWindow& w) {
 }
 inline size_t OutputPixels(const FloatWindow& w) { return w.batches * w.out_height * w.out_width; }
 
-// The gradient by a convolution's input, of all places whose distance from the padded edge leaves the same remainder `phase` when
-// divided by the stride. Only kernel taps phase, phase + stride, ... meet them; with those, in reverse order, the gradient is a
-// convolution of dy with stride 1.
+// The gradient by a convolution's input, of all places whose distance from the padded edge leaves the same remainder `phase`
+// when divided by the stride. Only kernel taps phase, phase + stride, ... meet them; with those, in reverse order, the gradient
+// is a convolution of dy with stride 1.
 struct AxisPhase {
   size_t phase;
   size_t taps;      // 0: the gradient is 0

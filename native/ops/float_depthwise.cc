@@ -58,7 +58,9 @@ class FloatDepthwiseStep : public Step {
   }
 
   const char* kernel() const override { return kernels_.name; }
-  size_t scratch_bytes() const override { return repeated_bytes() + threads_ * PixelTableBytes(window_.kernel_height, window_.reach_width()); }
+  size_t scratch_bytes() const override {
+    return repeated_bytes() + threads_ * PixelTableBytes(window_.kernel_height, window_.reach_width());
+  }
   size_t size_bytes() const override { return constants_.weights.size_bytes() + 2 * constants_.bias.size_bytes(); }
 
  private:

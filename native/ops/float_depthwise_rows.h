@@ -1,6 +1,6 @@
-// Depthwise convolution of float32, row by row, and the gradient of its weights. Kernels see the input through pointers to pixels;
-// those outside of the image point to a pixel of zeros. With several outputs for each channel of the input (a multiplier) the
-// input's channels are repeated first: then output and input channels are the same.
+// Depthwise convolution of float32, row by row, and the gradient of its weights. Kernels see the input through pointers to
+// pixels; those outside of the image point to a pixel of zeros. With several outputs for each channel of the input (a
+// multiplier) the input's channels are repeated first: then output and input channels are the same.
 #ifndef OCTENSOR_OPS_FLOAT_DEPTHWISE_ROWS_H_
 #define OCTENSOR_OPS_FLOAT_DEPTHWISE_ROWS_H_
 
@@ -30,8 +30,8 @@ struct FloatDepthwiseArgs {
 };
 void FloatDepthwise(const FloatDepthwiseArgs& args);
 
-// The gradient of the weights, [taps][channels], from that of the output. Each row of dy is one chain of additions; rows are added
-// up in at most kDepthwiseGroups groups, cut by the shape alone: bits do not depend on the number of threads.
+// The gradient of the weights, [taps][channels], from that of the output. Each row of dy is one chain of additions; rows are
+// added up in at most kDepthwiseGroups groups, cut by the shape alone: bits do not depend on the number of threads.
 struct FloatDepthwiseGradientArgs {
   const FloatKernels* kernels;
   FloatImages images;

@@ -32,8 +32,8 @@ struct FloatWindow {
   }
 };
 
-// Where the taps of a window stand, in elements from its corner on: of an image whose rows are `row_step` elements apart. Without
-// gaps, if `merges`, a row of the window is one tap.
+// Where the taps of a window stand, in elements from its corner on: of an image whose rows are `row_step` elements apart.
+// Without gaps, if `merges`, a row of the window is one tap.
 std::vector<ptrdiff_t> WindowTaps(const FloatWindow& w, size_t row_step, bool merges);
 
 FloatWindow ReadFloatWindow(StepFields* fields);

@@ -98,8 +98,8 @@ void FloatOuterProduct(const FloatOuterMatrices& matrices) {
   const size_t slice = std::clamp(kSliceElements / matrices.n, kShortSlice, kOuterSlice);
   std::vector<ptrdiff_t> segments(CeilDiv(matrices.k, slice));
   for (size_t i = 0; i < segments.size(); ++i) segments[i] = static_cast<ptrdiff_t>(i * slice * matrices.m);
-  FloatOuter({matrices.kernels, matrices.a, matrices.m, &one_run, matrices.k, slice, slice, &segments, matrices.m,
-              matrices.b, matrices.n, matrices.c, matrices.partials, matrices.threads});
+  FloatOuter({matrices.kernels, matrices.a, matrices.m, &one_run, matrices.k, slice, slice, &segments, matrices.m, matrices.b,
+              matrices.n, matrices.c, matrices.partials, matrices.threads});
 }
 
 }  // namespace octensor

@@ -1,12 +1,12 @@
-// C[i][j] = sum over k of A[k][i] B[k][j] in float32, where both matrices have a row for each k: gradients of weights, with a k for
-// every pixel of a batch. Neither matrix is packed.
+// C[i][j] = sum over k of A[k][i] B[k][j] in float32, where both matrices have a row for each k: gradients of weights, with a k
+// for every pixel of a batch. Neither matrix is packed.
 //
 // A's columns are runs of neighbours, the rows of windows. The k's come in segments, the rows of images, at any offset in A and
 // one after the other in B.
 //
-// Each element is summed in slices of about 256 k's, and those in up to 8 groups, both cut by the shape alone: bits do not depend
-// on the number of threads. With s = 256, or the longest segment, + the slices of a group + the groups, |error| <= (s + 2) u / (1 - (s + 2) u) sum |a b|,
-// u = 2^-24.
+// Each element is summed in slices of about 256 k's, and those in up to 8 groups, both cut by the shape alone: bits do not
+// depend on the number of threads. With s = 256, or the longest segment, + the slices of a group + the groups, |error| <= (s +
+// 2) u / (1 - (s + 2) u) sum |a b|, u = 2^-24.
 #ifndef OCTENSOR_OPS_FLOAT_OUTER_H_
 #define OCTENSOR_OPS_FLOAT_OUTER_H_
 

@@ -1,5 +1,5 @@
-// Batches of products of float32 matrices that are both computed: y[i] = clamp(A[pairs[i].a] B[pairs[i].b] + bias). Either operand
-// may be repeated. Each matrix B is packed once, then rows of all products are shared among the threads.
+// Batches of products of float32 matrices that are both computed: y[i] = clamp(A[pairs[i].a] B[pairs[i].b] + bias). Either
+// operand may be repeated. Each matrix B is packed once, then rows of all products are shared among the threads.
 #ifndef OCTENSOR_OPS_FLOAT_PRODUCTS_H_
 #define OCTENSOR_OPS_FLOAT_PRODUCTS_H_
 

@@ -1,5 +1,5 @@
-// What calibration asks of float32 values: their ends, and how many of them are where. lib/ops/extent.ts and histogram.ts define both;
-// they are whole numbers and elements of x, so that neither kernels nor threads make a difference.
+// What calibration asks of float32 values: their ends, and how many of them are where. lib/ops/extent.ts and histogram.ts
+// define both; they are whole numbers and elements of x, so that neither kernels nor threads make a difference.
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -15,11 +15,11 @@ namespace octensor {
 namespace {
 
 constexpr size_t kBinsPerSide = 2048, kCounts = 2 * kBinsPerSide + 1;
-// A table's entry is written back before it can be read again, and half of what follows a Relu is 0: neighbours count in different
-// tables.
+// A table's entry is written back before it can be read again, and half of what follows a Relu is 0: neighbours count in
+// different tables.
 constexpr size_t kTables = 4, kTableSize = 4112;
-constexpr size_t kChunk = 1024;                                            // bins at a time, on the stack
-constexpr double kMeasureNanoseconds = 0.1, kCountNanoseconds = 1;         // per element
+constexpr size_t kChunk = 1024;                                     // bins at a time, on the stack
+constexpr double kMeasureNanoseconds = 0.1, kCountNanoseconds = 1;  // per element
 constexpr double kSmallestFloat = std::numeric_limits<float>::denorm_min();
 
 // What one thread has seen; on a cache line of its own.
@@ -32,7 +32,13 @@ class FloatStatisticsStep : public Step {
  public:
   FloatStatisticsStep(const FloatKernels& kernels, const StepEnvironment& environment, size_t count, bool has_counts, Place x,
                       Place ends, Place counts)
-      : kernels_(kernels), threads_(environment.threads), count_(count), has_counts_(has_counts), x_(x), ends_(ends), counts_(counts) {}
+      : kernels_(kernels),
+        threads_(environment.threads),
+        count_(count),
+        has_counts_(has_counts),
+        x_(x),
+        ends_(ends),
+        counts_(counts) {}
 
   void Run(const RunMemory& memory) const override {
     const float* x = memory.In<float>(x_);

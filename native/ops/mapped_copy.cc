@@ -1,5 +1,5 @@
-// y[i, j, ...] = x[maps[0][i], maps[1][j], ...], or an element that is data where a map says -1: padding of every mode, crops and
-// mirrors, lib/ops/mapped-copy.ts.
+// y[i, j, ...] = x[maps[0][i], maps[1][j], ...], or an element that is data where a map says -1: padding of every mode, crops
+// and mirrors, lib/ops/mapped-copy.ts.
 #include <memory>
 #include <utility>
 #include <vector>
@@ -64,8 +64,8 @@ class MappedCopyStep : public Step {
 
 }  // namespace
 
-// type: as ElementType; xDims: int32[1 to 64]; dims: int32, as many, of y; maps: int32, one index from -1 to xDims[i] - 1 for each of
-// dims[i], axis after axis; x; y; value: of one element, optional: else it is 0
+// type: as ElementType; xDims: int32[1 to 64]; dims: int32, as many, of y; maps: int32, one index from -1 to xDims[i] - 1 for
+// each of dims[i], axis after axis; x; y; value: of one element, optional: else it is 0
 void MakeMappedCopyStep(StepFields* fields, std::unique_ptr<Step>* step) {
   MappedCopyParams p = {};
   p.rows = 1;

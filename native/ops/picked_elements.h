@@ -9,7 +9,8 @@ namespace octensor {
 
 constexpr size_t kMaxPickedRank = 64;
 
-// Indices of shape dims; index i[j, k, ...] names the element at i along the axis and j, k, ... along the other dimensions of x.
+// Indices of shape dims; index i[j, k, ...] names the element at i along the axis and j, k, ... along the other dimensions of
+// x.
 struct PickedElements {
   Indices indices;
   size_t rank, count = 1, x_count = 0;

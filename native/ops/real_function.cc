@@ -56,7 +56,9 @@ constexpr RealFunction kFunctions[] = {
     [](double x, const Parameters& p) { return x > 0 ? x : Exponential(x / p.alpha, p.alpha); },
     [](double x, const Parameters& p) { return Clamped(p.alpha * x + p.beta, 0, 1); },
     [](double x, const Parameters& p) { return p.beta * (x > 0 ? x : Exponential(x, p.alpha)); },
-    [](double x, const Parameters& p) { return x < -p.beta ? x + p.alpha : x > p.beta ? x - p.alpha : 0; },
+    [](double x, const Parameters& p) { return x < -p.beta  ? x + p.alpha
+                                               : x > p.beta ? x - p.alpha
+                                                            : 0; },
     [](double x, const Parameters& p) { return x > p.alpha ? x : 0; },
 };
 constexpr int64_t kCount = sizeof(kFunctions) / sizeof(kFunctions[0]);
@@ -87,7 +89,8 @@ class RealFunctionStep : public Step {
 
 }  // namespace
 
-// function: an index of kFunctions; alpha, beta: what some of them take; type: float32 or float64, as ElementType; x, y: of count
+// function: an index of kFunctions; alpha, beta: what some of them take; type: float32 or float64, as ElementType; x, y: of
+// count
 void MakeRealFunctionStep(StepFields* fields, std::unique_ptr<Step>* step) {
   const int64_t function = fields->Integer("function", 0, kCount - 1);
   const Parameters parameters = {fields->Number("alpha"), fields->Number("beta")};

@@ -1,6 +1,6 @@
-// ONNX's RNN, GRU and LSTM of float32 or float64: lib/ops/{recurrent,rnn,gru,lstm,recurrent-activations}.ts. Sums are in double,
-// what passes from step to step has the type of x; results differ by how exp and tanh of libraries do. A length beyond the sequence
-// ends the run.
+// ONNX's RNN, GRU and LSTM of float32: lib/ops/{recurrent,rnn,gru,lstm,recurrent-activations}.ts. Sums are in double,
+// what passes from step to step has the type of x; results differ by how exp and tanh of libraries do. A length beyond the
+// sequence ends the run.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -49,7 +49,7 @@ struct Activation {
 
 struct RecurrentParams {
   RecurrentKind kind;
-  bool is_double, is_batch_first, is_reverse, joins_gates;  // joins: GRU's resetAfter, LSTM's inputForget
+  bool is_batch_first, is_reverse, joins_gates;  // joins: GRU's resetAfter, LSTM's inputForget
   size_t steps, batches, depth, units, directions;
   Activation activations[2][kMaxActivations];
   Place x, w, r, b, lengths, h0, c0, peepholes, y, h, c;
@@ -60,19 +60,18 @@ struct RecurrentParams {
 };
 
 // One direction of one batch: states, and room for sums.
-template <typename T>
 struct Cell {
   const RecurrentParams& p;
   const Activation* f;  // gates, candidate, output
-  const T *w, *r, *w_bias, *r_bias, *peepholes;
-  T *hidden, *cell;
+  const float *w, *r, *w_bias, *r_bias, *peepholes;
+  float *hidden, *cell;
   double *from_input, *from_hidden, *from_reset, *reset;
 
-  void Advance(const T* x) const {
+  void Advance(const float* x) const {
     RealProducts(w, w_bias, x, p.rows(), p.depth, from_input);
     RealProducts(r, r_bias, hidden, p.rows(), p.units, from_hidden);
     if (p.kind == RecurrentKind::kRnn) {
-      for (size_t u = 0; u < p.units; ++u) hidden[u] = static_cast<T>(f[0](Sum(u)));
+      for (size_t u = 0; u < p.units; ++u) hidden[u] = static_cast<float>(f[0](Sum(u)));
     } else if (p.kind == RecurrentKind::kGru) {
       AdvanceGru();
     } else {
@@ -92,7 +91,7 @@ struct Cell {
       const size_t n = 2 * p.units + u;
       const double past = p.joins_gates ? f[0](Sum(p.units + u)) * from_hidden[n] : from_reset[u];
       const double candidate = f[1](from_input[n] + past), update = f[0](Sum(u));
-      hidden[u] = static_cast<T>((1 - update) * candidate + update * double{hidden[u]});
+      hidden[u] = static_cast<float>((1 - update) * candidate + update * double{hidden[u]});
     }
   }
 
@@ -104,8 +103,8 @@ struct Cell {
     const double taken = f[0](Sum(u) + Peephole(u) * previous);
     const double kept = p.joins_gates ? 1 - taken : f[0](Sum(forget) + Peephole(forget) * previous);
     const double next = kept * previous + taken * f[1](Sum(candidate));
-    cell[u] = static_cast<T>(next);
-    hidden[u] = static_cast<T>(f[0](Sum(output) + Peephole(output) * next) * f[2](next));
+    cell[u] = static_cast<float>(next);
+    hidden[u] = static_cast<float>(f[0](Sum(output) + Peephole(output) * next) * f[2](next));
   }
 };
 
@@ -118,60 +117,56 @@ class RecurrentStep : public Step {
       const int32_t length = memory.In<int32_t>(p_.lengths)[n];
       if (length < 0 || static_cast<size_t>(length) > p_.steps) return memory.Refuse();
     }
-    p_.is_double ? RunAs<double>(memory) : RunAs<float>(memory);
+    RunSequences(memory);
   }
 
   size_t scratch_bytes() const override { return (3 * p_.rows() + 3 * p_.units) * sizeof(double); }
 
  private:
-  template <typename T>
-  void RunAs(const RunMemory& memory) const {
+  void RunSequences(const RunMemory& memory) const {
     auto* scratch = reinterpret_cast<double*>(memory.scratch);
-    T* y = memory.Out<T>(p_.y);
-    std::fill_n(y, p_.steps * p_.batches * p_.directions * p_.units, T{0});
+    float* y = memory.Out<float>(p_.y);
+    std::fill_n(y, p_.steps * p_.batches * p_.directions * p_.units, 0.0f);
     const size_t rows = p_.rows(), units = p_.units;
     double* sums = scratch + 2 * units;
     for (size_t d = 0; d < p_.directions; ++d) {
-      const T* bias = p_.has_b ? memory.In<T>(p_.b) + d * 2 * rows : nullptr;
-      const Cell<T> cell = {p_,
-                            p_.activations[d],
-                            memory.In<T>(p_.w) + d * rows * p_.depth,
-                            memory.In<T>(p_.r) + d * rows * units,
-                            bias,
-                            bias == nullptr ? nullptr : bias + rows,
-                            p_.has_peepholes ? memory.In<T>(p_.peepholes) + d * 3 * units : nullptr,
-                            reinterpret_cast<T*>(scratch),
-                            reinterpret_cast<T*>(scratch + units),
-                            sums,
-                            sums + rows,
-                            sums + 2 * rows,
-                            sums + 3 * rows};
+      const float* bias = p_.has_b ? memory.In<float>(p_.b) + d * 2 * rows : nullptr;
+      const Cell cell = {p_,
+                         p_.activations[d],
+                         memory.In<float>(p_.w) + d * rows * p_.depth,
+                         memory.In<float>(p_.r) + d * rows * units,
+                         bias,
+                         bias == nullptr ? nullptr : bias + rows,
+                         p_.has_peepholes ? memory.In<float>(p_.peepholes) + d * 3 * units : nullptr,
+                         reinterpret_cast<float*>(scratch),
+                         reinterpret_cast<float*>(scratch + units),
+                         sums,
+                         sums + rows,
+                         sums + 2 * rows,
+                         sums + 3 * rows};
       for (size_t n = 0; n < p_.batches; ++n) RunSequence(memory, cell, d, n);
     }
   }
 
-  template <typename T>
-  void RunSequence(const RunMemory& memory, const Cell<T>& cell, size_t d, size_t n) const {
+  void RunSequence(const RunMemory& memory, const Cell& cell, size_t d, size_t n) const {
     const size_t units = p_.units, state_at = (p_.is_batch_first ? n * p_.directions + d : d * p_.batches + n) * units;
-    Begin(cell.hidden, p_.has_h0 ? memory.In<T>(p_.h0) + state_at : nullptr);
-    Begin(cell.cell, p_.has_c0 ? memory.In<T>(p_.c0) + state_at : nullptr);
+    Begin(cell.hidden, p_.has_h0 ? memory.In<float>(p_.h0) + state_at : nullptr);
+    Begin(cell.cell, p_.has_c0 ? memory.In<float>(p_.c0) + state_at : nullptr);
     const size_t given = p_.has_lengths ? static_cast<size_t>(memory.In<int32_t>(p_.lengths)[n]) : p_.steps;
     const size_t length = std::min(given, p_.steps);  // what was checked, whoever writes there
     for (size_t k = 0; k < length; ++k) {
       const size_t t = d == 1 || p_.is_reverse ? length - 1 - k : k;
-      cell.Advance(memory.In<T>(p_.x) + (p_.is_batch_first ? n * p_.steps + t : t * p_.batches + n) * p_.depth);
-      const size_t at =
-          p_.is_batch_first ? (n * p_.steps + t) * p_.directions + d : (t * p_.directions + d) * p_.batches + n;
-      std::memcpy(memory.Out<T>(p_.y) + at * units, cell.hidden, units * sizeof(T));
+      cell.Advance(memory.In<float>(p_.x) + (p_.is_batch_first ? n * p_.steps + t : t * p_.batches + n) * p_.depth);
+      const size_t at = p_.is_batch_first ? (n * p_.steps + t) * p_.directions + d : (t * p_.directions + d) * p_.batches + n;
+      std::memcpy(memory.Out<float>(p_.y) + at * units, cell.hidden, units * sizeof(float));
     }
-    if (p_.has_h) std::memcpy(memory.Out<T>(p_.h) + state_at, cell.hidden, units * sizeof(T));
-    if (p_.has_c) std::memcpy(memory.Out<T>(p_.c) + state_at, cell.cell, units * sizeof(T));
+    if (p_.has_h) std::memcpy(memory.Out<float>(p_.h) + state_at, cell.hidden, units * sizeof(float));
+    if (p_.has_c) std::memcpy(memory.Out<float>(p_.c) + state_at, cell.cell, units * sizeof(float));
   }
 
-  template <typename T>
-  void Begin(T* state, const T* initial) const {
+  void Begin(float* state, const float* initial) const {
     if (initial == nullptr) {
-      std::fill_n(state, p_.units, T{0});
+      std::fill_n(state, p_.units, 0.0f);
     } else {
       std::copy_n(initial, p_.units, state);
     }
@@ -198,18 +193,18 @@ void ReadActivations(StepFields* fields, RecurrentParams* p) {
 
 }  // namespace
 
-// kind: 0 RNN, 1 GRU, 2 LSTM, of G = 1, 3 or 4 gates and 1, 2 or 3 activations; double: a flag, else float32; batchFirst, reverse,
-// joins (resetAfter or inputForget): flags; steps, batches, depth, units, directions: T, N, I, H, D; places as lib/ops/recurrent.ts
-// has them: x, w, r, y, and optional b, lengths (int32), h0, c0, peepholes, h, c; activations: int32, alphas, betas: float64, for each
-// direction and activation; clip
+// kind: 0 RNN, 1 GRU, 2 LSTM, of G = 1, 3 or 4 gates and 1, 2 or 3 activations; batchFirst, reverse,
+// joins (resetAfter or inputForget): flags; steps, batches, depth, units, directions: T, N, I, H, D; places as
+// lib/ops/recurrent.ts has them: x, w, r, y, and optional b, lengths (int32), h0, c0, peepholes, h, c; activations: int32,
+// alphas, betas: float64, for each direction and activation; clip
 void MakeRecurrentStep(StepFields* fields, std::unique_ptr<Step>* step) {
   RecurrentParams p = {};
   p.kind = static_cast<RecurrentKind>(fields->Integer("kind", 0, 2));
-  p.is_double = fields->Flag("double"), p.is_batch_first = fields->Flag("batchFirst");
+  p.is_batch_first = fields->Flag("batchFirst");
   p.is_reverse = fields->Flag("reverse"), p.joins_gates = fields->Flag("joins");
   p.steps = fields->Size("steps"), p.batches = fields->Size("batches"), p.depth = fields->Size("depth");
   p.units = fields->Size("units"), p.directions = static_cast<size_t>(fields->Integer("directions", 1, 2));
-  const size_t bytes = p.is_double ? 8 : 4;
+  constexpr size_t bytes = sizeof(float);
   const size_t states = CheckedProduct(fields, "units", {p.directions, p.batches, p.units});
   const auto optional = [&](const char* name, size_t count, size_t element_bytes, Place* place) {
     const bool has = fields->Has(name);

@@ -47,8 +47,8 @@ int32_t WrappingDot(const A* a, const B* b, int32_t b_zero_point, size_t n) {
   return static_cast<int32_t>(sum);
 }
 
-// sums[row] = bias[row] + the sum of weights[row][i] vector[i], in double, one product after the other. Four rows at a time, whose
-// sums do not wait for each other.
+// sums[row] = bias[row] + the sum of weights[row][i] vector[i], in double, one product after the other. Four rows at a time,
+// whose sums do not wait for each other.
 template <typename W, typename V>
 void RealProducts(const W* weights, const W* bias, const V* vector, size_t rows, size_t length, double* sums) {
   size_t row = 0;

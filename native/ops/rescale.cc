@@ -81,8 +81,8 @@ class RescaleStep : public Step {
     }
     const auto difference = static_cast<uint32_t>(static_cast<int32_t>(x)) - static_cast<uint32_t>(p_.x_zero_point);
     const auto centered = static_cast<int32_t>(difference);
-    const int32_t scaled =
-        p_.numerics == Numerics::kTflite ? RequantizeTflite(centered, p_.multiplier) : RequantizeSingle(centered, p_.multiplier);
+    const int32_t scaled = p_.numerics == Numerics::kTflite ? RequantizeTflite(centered, p_.multiplier)
+                                                            : RequantizeSingle(centered, p_.multiplier);
     const double sum = double{static_cast<double>(scaled)} + p_.y_zero_point;
     return static_cast<Y>(std::min(std::max(sum, lo), hi));
   }
@@ -91,14 +91,15 @@ class RescaleStep : public Step {
 };
 
 bool IsQuantized(ElementType type) {
-  return type == ElementType::kInt8 || type == ElementType::kUint8 || type == ElementType::kInt16 || type == ElementType::kInt32;
+  return type == ElementType::kInt8 || type == ElementType::kUint8 || type == ElementType::kInt16 ||
+         type == ElementType::kInt32;
 }
 
 }  // namespace
 
-// from, to: int8, uint8, int16, int32 or float32, as ElementType, not both float32; numerics; count; xZeroPoint, yZeroPoint: int32;
-// xScale, yScale: positive; fixed: int32[2], multiplier and exponent of the factor between integers, absent where numbers are
-// real in between
+// from, to: int8, uint8, int16, int32 or float32, as ElementType, not both float32; numerics; count; xZeroPoint, yZeroPoint:
+// int32; xScale, yScale: positive; fixed: int32[2], multiplier and exponent of the factor between integers, absent where
+// numbers are real in between
 void MakeRescaleStep(StepFields* fields, std::unique_ptr<Step>* step) {
   RescaleParams p = {};
   p.from = ReadElementType(fields, "from"), p.to = ReadElementType(fields, "to");
@@ -112,17 +113,21 @@ void MakeRescaleStep(StepFields* fields, std::unique_ptr<Step>* step) {
   p.y_zero_point = static_cast<int32_t>(fields->Integer("yZeroPoint", INT32_MIN, INT32_MAX));
   p.x_scale = static_cast<float>(fields->Number("xScale")), p.y_scale = static_cast<float>(fields->Number("yScale"));
   if (!(p.x_scale > 0 && p.y_scale > 0)) fields->Fail("yScale", StatusCode::kQuantization, "expected positive scales");
-  const bool zero_point_fits =
-      to_real || p.to == ElementType::kInt32 ||
-      (p.y_zero_point >= (p.to == ElementType::kInt16 ? -32768 : p.to == ElementType::kInt8 ? -128 : 0) &&
-       p.y_zero_point <= (p.to == ElementType::kInt16 ? 32767 : p.to == ElementType::kInt8 ? 127 : 255));
+  const bool zero_point_fits = to_real || p.to == ElementType::kInt32 ||
+                               (p.y_zero_point >= (p.to == ElementType::kInt16  ? -32768
+                                                   : p.to == ElementType::kInt8 ? -128
+                                                                                : 0) &&
+                                p.y_zero_point <= (p.to == ElementType::kInt16  ? 32767
+                                                   : p.to == ElementType::kInt8 ? 127
+                                                                                : 255));
   if (!zero_point_fits) fields->Fail("yZeroPoint", StatusCode::kQuantization, "expected a zero point of the output's type");
   p.multiplier = {-1, 0};
   if (fields->Has("fixed")) {
     const int32_t* fixed = fields->Int32s("fixed", 2);
     if (fixed != nullptr) p.multiplier = {fixed[0], fixed[1]};
     const bool is_integer = !from_real && !to_real && p.numerics != Numerics::kOnnx;
-    if (!is_integer || p.multiplier.multiplier < 0 || p.multiplier.exponent < -31 || p.multiplier.exponent > kMaxFixedPointExponent) {
+    if (!is_integer || p.multiplier.multiplier < 0 || p.multiplier.exponent < -31 ||
+        p.multiplier.exponent > kMaxFixedPointExponent) {
       fields->Fail("fixed", StatusCode::kQuantization, "expected a factor between integers");
     }
   }

@@ -1,5 +1,6 @@
-// TFLite's LSTM over a sequence, of int8 with a cell of int16, to the bit, or of float32: lib/ops/unidirectional-sequence-lstm.ts
-// and lstm-steps.ts. Sums of float32 are in double; results differ by how exp and tanh of libraries do.
+// TFLite's LSTM over a sequence, of int8 with a cell of int16, to the bit, or of float32:
+// lib/ops/unidirectional-sequence-lstm.ts and lstm-steps.ts. Sums of float32 are in double; results differ by how exp and tanh
+// of libraries do.
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
@@ -94,13 +95,13 @@ class FloatLstmStep : public LstmStep {
 
 struct IntegerLstmParams {
   Numerics numerics;
-  FixedPoint input[kGates], recurrent[kGates];      // of sums to Q3.12
-  FixedPoint forget, update, hidden;                // of products to the cell, and to the hidden state
+  FixedPoint input[kGates], recurrent[kGates];  // of sums to Q3.12
+  FixedPoint forget, update, hidden;            // of products to the cell, and to the hidden state
   int32_t x_zero_point, hidden_zero_point;
   int32_t input_zero_points[kGates], recurrent_zero_points[kGates];
-  int32_t clip;                                     // 0: none
-  int32_t tanh_multiplier, tanh_shift;              // of the cell, to units of 2^-12 / 3
-  int32_t sigmoids[kTableSize];                     // lib/ops/sigmoid-table.ts
+  int32_t clip;                         // 0: none
+  int32_t tanh_multiplier, tanh_shift;  // of the cell, to units of 2^-12 / 3
+  int32_t sigmoids[kTableSize];         // lib/ops/sigmoid-table.ts
 };
 
 class IntegerLstmStep : public LstmStep {
@@ -230,10 +231,10 @@ IntegerLstmParams ReadIntegerLstm(StepFields* fields) {
 
 }  // namespace
 
-// float: a flag, else int8; batches, steps, depth, units; timeMajor: a flag; x[batches, steps, depth] or [steps, batches, depth];
-// y the same with units; hidden, nextHidden: [batches, units] of x's type; cell, nextCell: of int16 or float32; for each gate i:
-// input<i>[units, depth], recurrent<i>[units, units], bias<i>[units], optional, int32 or float32. float: cellClip. Else
-// IntegerLstmParams
+// float: a flag, else int8; batches, steps, depth, units; timeMajor: a flag; x[batches, steps, depth] or [steps, batches,
+// depth]; y the same with units; hidden, nextHidden: [batches, units] of x's type; cell, nextCell: of int16 or float32; for
+// each gate i: input<i>[units, depth], recurrent<i>[units, units], bias<i>[units], optional, int32 or float32. float: cellClip.
+// Else IntegerLstmParams
 void MakeSequenceLstmStep(StepFields* fields, std::unique_ptr<Step>* step) {
   const bool is_float = fields->Flag("float");
   const LstmParams p = ReadLstm(fields, is_float);

@@ -28,8 +28,8 @@ struct SuppressionOptions {
   size_t max_boxes;
 };
 
-// Writes the indices of the boxes that are kept to `kept`, best score first, of equals the lower index first, and returns how many
-// there are. `kept` and `is_out` have room for `count`.
+// Writes the indices of the boxes that are kept to `kept`, best score first, of equals the lower index first, and returns how
+// many there are. `kept` and `is_out` have room for `count`.
 inline size_t SuppressNonMaxima(const Box* boxes, const float* scores, size_t count, const SuppressionOptions& options,
                                 uint32_t* kept, uint8_t* is_out) {
   size_t candidates = 0;

@@ -1,5 +1,5 @@
-// A layer factored into ranks over time, with its last features as state: lib/ops/svdf.ts. Integers to the bit; float32 with one
-// rounding of each sum.
+// A layer factored into ranks over time, with its last features as state: lib/ops/svdf.ts. Integers to the bit; float32 with
+// one rounding of each sum.
 #include <algorithm>
 #include <cstring>
 #include <memory>
@@ -19,9 +19,9 @@ struct SvdfParams {
   Place x, feature, time, bias, state, y, next;
   bool has_bias;
   Numerics numerics;
-  FixedPoint factors[2];      // of a feature to the state, of a sum to y
-  int32_t zero_points[3];     // of x, the state and y
-  FloatBounds bounds;         // float32
+  FixedPoint factors[2];   // of a feature to the state, of a sum to y
+  int32_t zero_points[3];  // of x, the state and y
+  FloatBounds bounds;      // float32
 
   size_t filters() const { return units * rank; }
 };
@@ -73,7 +73,8 @@ class SvdfStep : public Step {
           next[p_.memory - 1] = static_cast<T>(std::clamp(scaled, kLow, kHigh));
           // Products of 17 bits and 16 bits may leave 32: they wrap, as the sum does
           for (size_t t = 0; t < p_.memory; ++t) {
-            total += static_cast<uint32_t>(next[t] - p_.zero_points[1]) * static_cast<uint32_t>(int32_t{time[f * p_.memory + t]});
+            total +=
+                static_cast<uint32_t>(next[t] - p_.zero_points[1]) * static_cast<uint32_t>(int32_t{time[f * p_.memory + t]});
           }
         }
         const int64_t y = int64_t{ScaleSum(static_cast<int32_t>(total), p_.factors[1], p_.numerics)} + p_.zero_points[2];
@@ -106,8 +107,8 @@ class SvdfStep : public Step {
 
 }  // namespace
 
-// stateType: 0 int8, 1 int16, 2 float32; with F = units rank: x[batches, depth], feature[F, depth] and y[batches, units], int8 or
-// float32; time[F, memory], state and next[batches, F memory], of the state's type; bias[units], int32 or float32, optional.
+// stateType: 0 int8, 1 int16, 2 float32; with F = units rank: x[batches, depth], feature[F, depth] and y[batches, units], int8
+// or float32; time[F, memory], state and next[batches, F memory], of the state's type; bias[units], int32 or float32, optional.
 // Integers: numerics (not onnx), factors: int32[4], zeroPoints: int32[3]; float32: bounds
 void MakeSvdfStep(StepFields* fields, std::unique_ptr<Step>* step) {
   SvdfParams p = {};

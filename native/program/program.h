@@ -36,9 +36,8 @@ class Program {
 
   Status MakeArena(Arena* arena) const;
 
-  // Runs steps first to last - 1 on the arena's values; returns the step before which it was cancelled, or that refused its data,
-  // else `last`.
-  // `microseconds`: null, or one entry per step of the program.
+  // Runs steps first to last - 1 on the arena's values; returns the step before which it was cancelled, or that refused its
+  // data, else `last`. `microseconds`: null, or one entry per step of the program.
   size_t Run(Arena* arena, size_t first, size_t last, double* microseconds) const;
 
  private:

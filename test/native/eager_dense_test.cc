@@ -1,5 +1,5 @@
-// The eager kinds of convolutions and products against their definitions, on every ISA, with operands right before guard pages and
-// several numbers of threads, which give the same bits.
+// The eager kinds of convolutions and products against their definitions, on every ISA, with operands right before guard pages
+// and several numbers of threads, which give the same bits.
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <functional>
 #include <memory>
@@ -76,9 +76,20 @@ struct Convolution {
   size_t w_count() const { return kernel_height * kernel_width * depth * (multiplier > 0 ? multiplier : channels); }
 
   std::vector<double> Numbers() const {
-    return {Number(batches),  Number(height),    Number(width),     Number(depth),
-            Number(kernel_height), Number(kernel_width), Number(stride_y), Number(stride_x), 1, 1,
-            Number(top), Number(left), Number(out_height()), Number(out_width()),
+    return {Number(batches),
+            Number(height),
+            Number(width),
+            Number(depth),
+            Number(kernel_height),
+            Number(kernel_width),
+            Number(stride_y),
+            Number(stride_x),
+            1,
+            1,
+            Number(top),
+            Number(left),
+            Number(out_height()),
+            Number(out_width()),
             Number(multiplier > 0 ? multiplier : channels)};
   }
 
@@ -104,11 +115,11 @@ struct Convolution {
 };
 
 const Convolution kConvolutions[] = {
-    {1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0},      {2, 9, 8, 3, 20, 3, 3, 1, 1, 1, 1, 1, 1},
-    {2, 9, 8, 5, 7, 3, 2, 2, 1, 1, 0, 1, 0},      {3, 11, 6, 17, 9, 1, 1, 1, 1, 0, 0, 0, 0},
-    {9, 11, 6, 17, 33, 1, 1, 1, 1, 0, 0, 0, 0},   {2, 10, 10, 4, 6, 2, 3, 3, 4, 1, 2, 0, 1},
-    {1, 2, 3, 3, 5, 3, 3, 7, 7, 1, 0, 1, 0},      {3, 20, 30, 2, 3, 3, 3, 1, 1, 1, 1, 1, 1},
-    {1, 7, 7, 40, 70, 1, 1, 1, 1, 0, 0, 0, 0},    {2, 12, 12, 1, 16, 3, 3, 2, 2, 0, 0, 1, 1},
+    {1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0},    {2, 9, 8, 3, 20, 3, 3, 1, 1, 1, 1, 1, 1},
+    {2, 9, 8, 5, 7, 3, 2, 2, 1, 1, 0, 1, 0},    {3, 11, 6, 17, 9, 1, 1, 1, 1, 0, 0, 0, 0},
+    {9, 11, 6, 17, 33, 1, 1, 1, 1, 0, 0, 0, 0}, {2, 10, 10, 4, 6, 2, 3, 3, 4, 1, 2, 0, 1},
+    {1, 2, 3, 3, 5, 3, 3, 7, 7, 1, 0, 1, 0},    {3, 20, 30, 2, 3, 3, 3, 1, 1, 1, 1, 1, 1},
+    {1, 7, 7, 40, 70, 1, 1, 1, 1, 0, 0, 0, 0},  {2, 12, 12, 1, 16, 3, 3, 2, 2, 0, 0, 1, 1},
 };
 
 TEST_CASE("convolutions and their gradients") {
@@ -164,8 +175,8 @@ TEST_CASE("products, either matrix transposed") {
   struct Sizes {
     size_t m, k, n, products;
   };
-  for (const Sizes& s : {Sizes{1, 1, 1, 1}, Sizes{1, 70, 40, 1}, Sizes{33, 600, 70, 1}, Sizes{130, 40, 35, 1}, Sizes{9, 50, 20, 3},
-                         Sizes{20, 1100, 10, 2}}) {
+  for (const Sizes& s : {Sizes{1, 1, 1, 1}, Sizes{1, 70, 40, 1}, Sizes{33, 600, 70, 1}, Sizes{130, 40, 35, 1},
+                         Sizes{9, 50, 20, 3}, Sizes{20, 1100, 10, 2}}) {
     for (const bool is_a_transposed : {false, true}) {
       for (const bool is_b_transposed : {false, true}) {
         const std::vector<float> a = RandomFloats(random, s.products * s.m * s.k), b = RandomFloats(random, s.k * s.n);

@@ -76,8 +76,8 @@ void CheckDepthwiseGradient(const FloatKernels& kernels, const Row& r, Random& r
   // Pixels in reverse order, so that nothing but the pointers leads to them.
   std::vector<const float*> x;
   for (size_t i = r.kernel_height * pitch; i-- > 0;) x.push_back(image.data() + i * r.channels);
-  kernels.depthwise_gradient({r.channels, r.kernel_height, r.kernel_width, r.stride, r.dilation, r.pixels, x.data(), pitch,
-                              dy.data(), dw.data()});
+  kernels.depthwise_gradient(
+      {r.channels, r.kernel_height, r.kernel_width, r.stride, r.dilation, r.pixels, x.data(), pitch, dy.data(), dw.data()});
   CHECK(dw.IsSurroundingUntouched());
   size_t wrong = 0;
   for (size_t i = 0; i < dw.size(); ++i) {
@@ -95,7 +95,8 @@ void CheckDepthwiseGradient(const FloatKernels& kernels, const Row& r, Random& r
 TEST_CASE("gradients of depthwise weights") {
   Random random(2);
   ForEachFloatKernels([&](const FloatKernels& kernels) {
-    for (const size_t channels : {size_t{1}, size_t{kernels.nr_step} - 1, size_t{kernels.nr_step}, size_t{2} * kernels.nr_step + 3}) {
+    for (const size_t channels :
+         {size_t{1}, size_t{kernels.nr_step} - 1, size_t{kernels.nr_step}, size_t{2} * kernels.nr_step + 3}) {
       for (const size_t pixels : {1, 2, 7}) {
         CheckDepthwiseGradient(kernels, {channels, 3, 3, 1, 1, pixels}, random);
         CheckDepthwiseGradient(kernels, {channels, 3, 3, 2, 2, pixels}, random);
@@ -159,7 +160,8 @@ void CheckPool(const FloatKernels& kernels, const Window& w, Random& random) {
 TEST_CASE("windows: maxima, their gradients, averages") {
   Random random(3);
   ForEachFloatKernels([&](const FloatKernels& kernels) {
-    for (const size_t channels : {size_t{1}, size_t{kernels.nr_step} - 1, size_t{kernels.nr_step}, size_t{2} * kernels.nr_step + 3}) {
+    for (const size_t channels :
+         {size_t{1}, size_t{kernels.nr_step} - 1, size_t{kernels.nr_step}, size_t{2} * kernels.nr_step + 3}) {
       CheckPool(kernels, {1, 1, channels, channels}, random);
       CheckPool(kernels, {2, 2, channels, channels + 5}, random);
       CheckPool(kernels, {5, 3, channels, channels}, random);

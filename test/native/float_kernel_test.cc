@@ -139,9 +139,8 @@ void CheckDepthwise(const FloatKernels& kernels, const Row& r, Random& random) {
     for (size_t c = 0; c < r.channels; ++c) (*pixels[i])[c] = RandomFloat(random);
     x.push_back(pixels[i]->data());
   }
-  FloatDepthwiseRow row = {r.channels, r.kernel_height, r.kernel_width, r.stride,    r.dilation, r.pixels,
-                           x.data(),   pitch,           w.data(),       bias.data(), r.bounds,   y.data(),
-                           r.channels};
+  FloatDepthwiseRow row = {r.channels, r.kernel_height, r.kernel_width, r.stride, r.dilation, r.pixels,  x.data(),
+                           pitch,      w.data(),        bias.data(),    r.bounds, y.data(),   r.channels};
   kernels.depthwise(row);
   CHECK(y.IsSurroundingUntouched());
   size_t wrong = 0, moved = 0;

@@ -1,6 +1,6 @@
-// libFuzzer target: lists of steps with hostile fields. A step is refused, or it runs on any values without touching memory that is
-// not its own: values, constants and scratch are as long as they must be, so that AddressSanitizer sees every byte too many. The
-// corpus is scripts/fuzz-seeds.mjs's; mutations know what fields are.
+// libFuzzer target: lists of steps with hostile fields. A step is refused, or it runs on any values without touching memory
+// that is not its own: values, constants and scratch are as long as they must be, so that AddressSanitizer sees every byte too
+// many. The corpus is scripts/fuzz-seeds.mjs's; mutations know what fields are.
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
@@ -56,8 +56,8 @@ std::unique_ptr<Step> Make(const FileStep& description, const StepEnvironment& e
   for (const FileField& field : description.fields) {
     arrays.emplace_back(field.data.size());
     std::copy(field.data.begin(), field.data.end(), arrays.back().bytes.get());
-    fields.push_back({field.name.c_str(), field.type, field.number, arrays.back().bytes.get(),
-                      field.data.size() / field.element_bytes()});
+    fields.push_back(
+        {field.name.c_str(), field.type, field.number, arrays.back().bytes.get(), field.data.size() / field.element_bytes()});
   }
   StepFields reader(fields.data(), fields.size(), environment);
   std::unique_ptr<Step> step;
@@ -98,8 +98,8 @@ size_t Below(Random* random, size_t limit) { return limit == 0 ? 0 : (*random)()
 
 // A neighbour, or one that code may have forgotten.
 double OtherNumber(Random* random, double number) {
-  constexpr double kNumbers[] = {0,       1,          -1,     2,    3,    7,   8,   64,       255,     256,       65535,
-                                 65536,   0x1p24,     0x1p31, -129, 0x1p40, 0.5, 1e-30, INT32_MAX, INT32_MIN, HUGE_VAL};
+  constexpr double kNumbers[] = {0,     1,      -1,     2,    3,      7,   8,     64,        255,       256,     65535,
+                                 65536, 0x1p24, 0x1p31, -129, 0x1p40, 0.5, 1e-30, INT32_MAX, INT32_MIN, HUGE_VAL};
   switch (Below(random, 4)) {
     case 0:
       return number + 1;

@@ -1,5 +1,5 @@
-// A list of steps as a file: what the binding reads from JavaScript, for fuzzing without JavaScript. scripts/fuzz-seeds.mjs writes
-// such files. All numbers are little-endian:
+// A list of steps as a file: what the binding reads from JavaScript, for fuzzing without JavaScript. scripts/fuzz-seeds.mjs
+// writes such files. All numbers are little-endian:
 //
 //     u8 instruction set, u8 threads, u16 bytes of values, u16 bytes of constants, the constants, u8 steps, and for each step:
 //     text kind, u8 fields, and for each field: text name, u8 type (as FieldType), a float64 or u32 length and the elements

@@ -19,7 +19,8 @@ function recurrent(kind: number): Lowering {
     const { attributes, inputs, outputs } = step;
     const { activations, alphas, betas, clip, direction, batchFirst } = attributes;
     const sizes = sizesOf(step);
-    if (product(outputs[0]!.dims) === 0 || sizes.depth === 0) return undefined;
+    // Libraries differ in functions of float64
+    if (inputs[0]!.type === 'float64' || product(outputs[0]!.dims) === 0 || sizes.depth === 0) return undefined;
     const places = (names: string, operands: readonly (Operand | undefined)[]) => {
       const list = names.split(' ').flatMap((name, i) => {
         return operands[i] === undefined ? [] : [[name, context.place(operands[i])] as const];
@@ -32,7 +33,6 @@ function recurrent(kind: number): Lowering {
       ...places('y h c', outputs),
       ...sizes,
       kind,
-      double: Number(inputs[0]!.type === 'float64'),
       batchFirst: Number(batchFirst),
       reverse: Number(direction === 'reverse'),
       joins: Number(attributes.resetAfter ?? attributes.inputForget ?? false),
