@@ -170,6 +170,19 @@ test('nothing is quantized in training before the delay is over, and ranges foll
   t.notDeepEqual(inference, predict(reference, x));
 });
 
+test('all that is trained has a gradient from the first batch on: optimizers keep moments by place', (t) => {
+  for (const scheme of qatSchemeNames) {
+    const prepared = prepare(chain(), { scheme, batchNorm: { moving: 2, freeze: 3 }, delay: 2 });
+    const { x } = samples(8, 1);
+    const variables = prepared.trainableWeights.map((weight) => (weight as unknown as { val: tf.Variable }).val);
+    const names = variables.map(({ name }) => name).sort();
+    for (let step = 0; step < 5; step++) {
+      const { grads } = tf.variableGrads(() => tf.mean(prepared.apply(x, { training: true }) as tf.Tensor), variables);
+      t.deepEqual(Object.keys(grads).sort(), names, `${scheme}, batch ${step}`);
+    }
+  }
+});
+
 test.serial('training leaves no tensors behind', async (t) => {
   for (const scheme of ['krishnamoorthi', 'dsq', 'deep-compression'] as const) {
     const prepared = prepare(network(), { scheme });

@@ -70,7 +70,7 @@ export class FakeQuantize extends layers.Layer {
     if (!training || seen >= delay) return state.apply(x, isTraining, Math.max(seen - delay, 0));
     // Ranges follow the data before they are used, too
     if (isTraining && state.hasMovingState) state.apply(x, true, 0);
-    return x;
+    return state.pass(x);
   }
 
   /** On the grid of this quantizer, without being counted as data that it sees. */

@@ -128,11 +128,11 @@ export class QuantizedProduct extends layers.Layer {
   /** In the shape of the float layer's weights. */
   #weights(joined: tf.Tensor, isDelayed: boolean, isTraining: boolean, step: number): tf.Tensor {
     const state = this.#state;
-    if (state === undefined || isDelayed) return tf.reshape(joined, this.#kernel.shape as number[]);
     const { delay = 0 } = this.#config;
     // Weights have moved since the quantizer saw them
-    if (isTraining && step === delay && delay > 0) state.initialize(joined);
-    return tf.reshape(state.apply(joined, isTraining, Math.max(step - delay, 0)), this.#kernel.shape as number[]);
+    if (isTraining && step === delay && delay > 0) state?.initialize(joined);
+    const quantized = isDelayed ? state?.pass(joined) : state?.apply(joined, isTraining, Math.max(step - delay, 0));
+    return tf.reshape(quantized ?? joined, this.#kernel.shape as number[]);
   }
 
   #foldedKernel(folded: Folded | undefined): tf.Tensor {

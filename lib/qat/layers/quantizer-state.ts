@@ -46,6 +46,21 @@ export class QuantizerState {
     return y;
   }
 
+  /**
+   * x as it is, while the weights do not count yet, with a gradient of 0 for them: optimizers of tfjs keep their moments by a
+   * variable's place among those that have a gradient, which must not change.
+   */
+  pass(x: tf.Tensor): tf.Tensor {
+    const { weights } = this.quantizer;
+    const values = this.values();
+    const trained = weights.filter(({ trainable }) => trainable).map(({ name }) => values[name]!);
+    const identity = tf.customGrad((...args) => ({
+      value: tf.clone(args[0] as tf.Tensor),
+      gradFunc: (dy: tf.Tensor) => [dy, ...trained.map((weight) => tf.zeros(weight.shape))],
+    }));
+    return trained.length === 0 ? x : identity(x, ...trained);
+  }
+
   hardApply(x: tf.Tensor): tf.Tensor {
     return this.quantizer.hardApply(x, this.values());
   }

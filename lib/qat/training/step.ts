@@ -50,7 +50,7 @@ export class TrainingStep {
     try {
       const [loss] = value.dataSync() as Float32Array;
       if (!Number.isFinite(loss)) throw explosion(this.#model, x, step, loss!);
-      applyAll(optimizer, variables, grads);
+      optimizer.applyGradients(grads);
       const correct = this.#options.loss === 'crossEntropy' ? correctCount(y, first!) : 0;
       return { loss: loss! * size, correct };
     } finally {
@@ -106,21 +106,4 @@ export class TrainingStep {
     ];
     return terms.reduce((sum, term) => tf.add(sum, term) as tf.Scalar);
   }
-}
-
-/**
- * Optimizers of tfjs keep their moments by a variable's place in the list, so each is always in it: quantizers that have not begun
- * have no gradient yet.
- */
-function applyAll(optimizer: tf.Optimizer, variables: readonly tf.Variable[], grads: tf.NamedTensorMap): void {
-  const zeros: tf.Tensor[] = [];
-  const all = variables.map((variable) => {
-    const known = grads[variable.name];
-    if (known !== undefined) return { name: variable.name, tensor: known };
-    const tensor = tf.zerosLike(variable);
-    zeros.push(tensor);
-    return { name: variable.name, tensor };
-  });
-  optimizer.applyGradients(all);
-  tf.dispose(zeros);
 }
