@@ -22,7 +22,7 @@ for (const [mode, limit] of [
   ['sessions', 100], // they pack half a GiB in total
 ] as const) {
   nativeTest(`memory stays flat over many ${mode}`, async (t) => {
-    const { stdout, stderr, code } = await runScript('flat-memory', [mode]);
+    const { stdout, stderr, code } = await runScript('flat-memory', [mode], ['--expose-gc']);
     t.deepEqual({ stderr, code }, { stderr: '', code: 0 });
     t.regex(stdout, /^-?\d+\n$/);
     t.true(Number(stdout) < limit, `grew by ${stdout.trim()} MiB`);
