@@ -9,7 +9,9 @@ import { dirname, join } from 'node:path';
 import { InferenceSession, loadModel, quantize, Tensor } from '../build/lib/index.js';
 import { caffe, centered, cifar10Bytes, plain } from '../build/test/support/classifiers.js';
 import { best, channelsFirst, cifar10, imagenet, imagenetSide, testData } from '../build/test/support/datasets.js';
-import { printTable } from './run.mjs';
+import { testData as dataFolder, printTable } from './run.mjs';
+
+process.env.OCTENSOR_TEST_DATA ??= dataFolder(); // where the tests' own readers look
 
 const range = (count, step = 1, start = 0) => Array.from({ length: count }, (_, i) => start + step * i);
 const mse = { activations: { method: 'mse' } };

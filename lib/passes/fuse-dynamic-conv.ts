@@ -9,6 +9,7 @@
  */
 import type { Node } from '../graph/graph.js';
 import { Tensor } from '../tensor.js';
+import { clamps, onlyReader, otherInput } from './chains.js';
 import { Edit } from './edit.js';
 import type { Pass } from './pass.js';
 
@@ -97,21 +98,4 @@ function fuseBias(edit: Edit, node: Node): void {
   const attributes = { ...node.attributes, activation: add.attributes.activation ?? 'none' };
   edit.replace(add, { ...node, attributes, inputs: [x, w, scale, zeroPoint, vector], outputs: add.outputs });
   edit.replace(node);
-}
-
-/** The node that alone reads a node's only output, if it is of this operator. */
-function onlyReader(edit: Edit, node: Node, op: string): Node | undefined {
-  const [y] = node.outputs as readonly [string];
-  const reader = edit.isReadOnce(y) ? edit.readers(y)[0] : undefined;
-  return reader?.op === op ? reader : undefined;
-}
-
-/** The input of a node with two that is not `name`; undefined where neither is. */
-function otherInput({ inputs }: Node, name: string): string | undefined {
-  const [a, b] = inputs;
-  return a === name ? b : b === name ? a : undefined;
-}
-
-function clamps({ attributes }: Node): boolean {
-  return (attributes.activation ?? 'none') !== 'none';
 }

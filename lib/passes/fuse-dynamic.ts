@@ -8,6 +8,7 @@
  */
 import type { Node } from '../graph/graph.js';
 import { type DynamicMatMulAttributes, inputsPerProduct, maxProducts } from '../ops/dynamic-mat-mul.js';
+import { clamps, onlyReader, otherInput } from './chains.js';
 import { Edit, staticDims } from './edit.js';
 import type { Pass } from './pass.js';
 
@@ -110,23 +111,6 @@ function isSettled(edit: Edit, node: Node): boolean {
 
 function activationOf({ attributes }: Node): DynamicMatMulAttributes['activation'] {
   return (attributes.activation ?? 'none') as DynamicMatMulAttributes['activation'];
-}
-
-/** The node that alone reads a node's only output, if it is of this operator. */
-function onlyReader(edit: Edit, node: Node, op: string): Node | undefined {
-  const [y] = node.outputs as readonly [string];
-  const reader = edit.isReadOnce(y) ? edit.readers(y)[0] : undefined;
-  return reader?.op === op ? reader : undefined;
-}
-
-/** The input of a node with two that is not `name`; undefined where neither is. */
-function otherInput({ inputs }: Node, name: string): string | undefined {
-  const [a, b] = inputs;
-  return a === name ? b : b === name ? a : undefined;
-}
-
-function clamps({ attributes }: Node): boolean {
-  return (attributes.activation ?? 'none') !== 'none';
 }
 
 /** A constant with one element, or with one for each channel. */
