@@ -1,6 +1,6 @@
 /** Training and evaluation: every scheme gets the same. */
 import * as tf from '@tensorflow/tfjs-core';
-import { train } from 'octensor/qat';
+import { adam, train } from 'octensor/qat';
 import { movedPictures } from './data.mjs';
 
 /** @typedef {import('./data.mjs').Digits} Digits */
@@ -23,7 +23,7 @@ export async function fitDigits(model, digits, { epochs, learningRate, seed, tea
   const start = performance.now();
   const [losses, curve] = [[], []];
   const steps = epochs * stepsPerEpoch(digits.train);
-  const optimizer = tf.train.adam(learningRate);
+  const optimizer = adam(learningRate);
   for (let epoch = 0; epoch < epochs; epoch++) {
     const own = seed * 1000 + epoch;
     const x = movedPictures(digits.train, own);

@@ -9,6 +9,7 @@ export { type FoldingPhase, foldingPhases } from './layers/folding.js';
 export { type FoldingSchedule, QuantizedProduct, type QuantizedProductConfig } from './layers/quantized-product.js';
 export { prepare } from './prepare.js';
 export { type QatScheme, type QatSchemeName, type QuantizerChoice, qatSchemeNames, qatSchemes } from './schemes.js';
+export { adam } from './training/adam.js';
 export type { DistillationOptions } from './training/distillation.js';
 export type { IncrementalOptions } from './training/incremental.js';
 export type { LossFunction, LossName } from './training/losses.js';

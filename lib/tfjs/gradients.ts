@@ -8,6 +8,8 @@
 import {
   add,
   broadcast_util,
+  ClipByValue,
+  type ClipByValueAttrs,
   div,
   FusedBatchNorm,
   type FusedBatchNormAttrs,
@@ -17,6 +19,8 @@ import {
   Mean,
   mul,
   neg,
+  Relu,
+  Relu6,
   registerGradient,
   reshape,
   rsqrt,
@@ -26,8 +30,10 @@ import {
   type Tensor,
   tile,
   util,
+  zerosLike,
 } from '@tensorflow/tfjs-core';
 import { backendName } from './kernels/kernel.js';
+import { type ClampAttrs, clampGradient, clampGradientName } from './kernels/training.js';
 
 /** dy, which lacks the axes of x that were reduced, at each element of x. */
 function spread(dy: Tensor, x: Tensor, axes: readonly number[]): Tensor {
@@ -76,6 +82,22 @@ const batchNormGradient: GradFunc = (gradient, saved, attrs) => {
   };
 };
 
+const clipGradient: GradFunc = (dy, [x], attrs) => {
+  const { clipValueMin, clipValueMax } = attrs as unknown as ClipByValueAttrs;
+  return { x: () => clampGradient(dy as Tensor, x!, clipValueMin, clipValueMax) };
+};
+
+/** Above 0, which is from the smallest float32 on. */
+const reluGradient =
+  (hi: number): GradFunc =>
+  (dy, [x]) => ({ x: () => clampGradient(dy as Tensor, x!, 2 ** -149, hi) });
+
+/** Linear in dy, and the same for all x nearby. */
+const clampGradientGradient: GradFunc = (dy, [x], attrs) => {
+  const { lo, hi } = attrs as unknown as ClampAttrs;
+  return { dy: () => clampGradient(dy as Tensor, x!, lo, hi), x: () => zerosLike(x!) };
+};
+
 const ours = new WeakSet<GradFunc>();
 
 /** A kernel's gradient on this backend, that which is registered now on others. */
@@ -92,6 +114,7 @@ function register(kernelName: string, gradient: GradFunc): void {
 const inputsToSave: Readonly<Record<string, string[]>> = {
   [Sum]: ['x'],
   [Mean]: ['x'],
+  [clampGradientName]: ['x'],
   [FusedBatchNorm]: ['x', 'mean', 'variance', 'scale'],
 };
 
@@ -100,4 +123,8 @@ export function registerGradients(): void {
   register(Sum, sumGradient);
   register(Mean, meanGradient);
   register(FusedBatchNorm, batchNormGradient);
+  register(Relu, reluGradient(Number.POSITIVE_INFINITY));
+  register(Relu6, reluGradient(6));
+  register(ClipByValue, clipGradient);
+  register(clampGradientName, clampGradientGradient);
 }

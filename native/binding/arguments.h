@@ -37,7 +37,7 @@ bool Overlap(const TypedArray& x, const TypedArray& y);
 
 class Arguments {
  public:
-  static constexpr size_t kMaxArguments = 12;
+  static constexpr size_t kMaxArguments = 16;
 
   Arguments(napi_env env, napi_callback_info info);
 

@@ -61,6 +61,28 @@ struct EagerRows {
   size_t b_row, b_step;
 };
 
+// A uniform grid: codes from qmin to qmax, `steps` steps between them; every second one where it is odd.
+struct SnapGrid {
+  float qmin, qmax, steps;
+  bool is_odd;
+};
+
+// Which numbers of a grid have a gradient beside x, as sums of dy times a slope:
+//   kRange  of parameters low, high, the ends: above, below
+//   kStep   of parameters scale, zero point: of the scale, of what is outside
+//   kSoft   of parameters bottom, delta, s, k, dk/da: of the high end, of the low end, of a
+enum class SnapGradient : uint8_t { kRange, kStep, kSoft };
+constexpr int kMaxSnapParameters = 5, kMaxSnapSums = 3;
+constexpr int SnapParameters(SnapGradient mode) { return mode == SnapGradient::kSoft ? 5 : 2; }
+constexpr int SnapSums(SnapGradient mode) { return mode == SnapGradient::kSoft ? 3 : 2; }
+
+// x is [rows, n], with parameters for each of the n columns.
+struct SnapRows {
+  size_t rows, n;
+  const float* x;
+  const float* parameters[kMaxSnapParameters];
+};
+
 struct EagerKernels {
   Isa isa;
   // y[i] = op(x[i]); y may be x.
@@ -75,6 +97,10 @@ struct EagerKernels {
   // y[r * n + c] = (x[r * n + c] - mean[c]) * factor[c] + offset[c]; y may be x.
   void (*normalize_rows)(const float* x, size_t rows, size_t n, const float* mean, const float* factor, const float* offset,
                          float* y);
+  // y = scale (code(x / scale) - zero), parameters scale and zero; y may be x.
+  void (*snap)(const SnapGrid& grid, const SnapRows& rows, float* y);
+  // dx = dy dy/dx, sums[s][n] those of the mode; in float32, so that n = 1 with rows <= kMaxEagerRun, or rows <= kMaxEagerRows.
+  void (*snap_gradient)(SnapGradient mode, const SnapGrid& grid, const SnapRows& rows, const float* dy, float* dx, float* sums);
 };
 
 constexpr size_t kMaxEagerRun = 2048;  // elements in a float32 sum, of which each lane has a part

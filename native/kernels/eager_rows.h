@@ -3,6 +3,7 @@
 #define OCTENSOR_KERNELS_EAGER_ROWS_H_
 
 #include "kernels/eager_elementwise.h"
+#include "kernels/eager_quantizer.h"
 
 namespace octensor {
 namespace {
@@ -111,7 +112,15 @@ void EagerNormalizeRows(const float* x, size_t rows, size_t n, const float* mean
 
 template <class V>
 constexpr EagerKernels MakeEagerKernels(Isa isa) {
-  return {isa, EagerMapUnary<V>, EagerMapBinary<V>, EagerCompareAll, EagerReduce<V>, EagerReduceRows<V>, EagerNormalizeRows<V>};
+  return {isa,
+          EagerMapUnary<V>,
+          EagerMapBinary<V>,
+          EagerCompareAll,
+          EagerReduce<V>,
+          EagerReduceRows<V>,
+          EagerNormalizeRows<V>,
+          SnapAll<V>,
+          SnapGradientAll<V>};
 }
 
 }  // namespace

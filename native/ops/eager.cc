@@ -27,6 +27,11 @@ Status EagerDepthwiseInputGradientCall(const EagerCall& call);
 Status EagerDepthwiseFilterGradientCall(const EagerCall& call);
 Status EagerPoolCall(const EagerCall& call);
 Status EagerPoolGradientCall(const EagerCall& call);
+Status EagerGatherCall(const EagerCall& call);
+Status EagerClampGradientCall(const EagerCall& call);
+Status EagerSnapCall(const EagerCall& call);
+Status EagerSnapGradientCall(const EagerCall& call);
+Status EagerAdamCall(const EagerCall& call);
 
 namespace {
 
@@ -53,6 +58,11 @@ const EagerKind kEagerKinds[] = {
     {"depthwiseFilterGradient", EagerDepthwiseFilterGradientCall},
     {"pool", EagerPoolCall},
     {"poolGradient", EagerPoolGradientCall},
+    {"gather", EagerGatherCall},
+    {"clampGradient", EagerClampGradientCall},
+    {"snap", EagerSnapCall},
+    {"snapGradient", EagerSnapGradientCall},
+    {"adam", EagerAdamCall},
 };
 
 size_t SizeBytes(const EagerOperand& operand) { return operand.count * (operand.type == EagerType::kUint8 ? 1 : 4); }

@@ -37,6 +37,35 @@ const calls: readonly Call[] = [
     operands: [floats(21), floats(7), floats(7), floats(7), floats(7), floats(21)],
     free: [2],
   },
+  {
+    kind: 'gather',
+    numbers: [6, 4, 3],
+    operands: [
+      ['int32', 24],
+      ['int32', 3],
+      ['int32', 12],
+    ],
+  },
+  { kind: 'clampGradient', numbers: [0, 6, 20], operands: [floats(20), floats(20), floats(20)], free: [0, 1] },
+  { kind: 'snap', numbers: [0, 15, 1, 2, 3, 4], operands: [floats(24), floats(8), floats(8), floats(24)], free: [0, 1, 2] },
+  {
+    kind: 'snapGradient',
+    numbers: [1, 1, 0, 15, 1, 2, 3, 4],
+    operands: [floats(24), floats(24), floats(8), floats(8), floats(24), floats(8), floats(8)],
+    free: [2, 3, 4],
+  },
+  {
+    kind: 'snapGradient',
+    numbers: [2, 0, 0, 15, 1, 2, 3, 4],
+    operands: [...[24, 24, 8, 8, 8, 24, 8, 8, 8].map(floats)],
+    free: [2, 3, 4],
+  },
+  {
+    kind: 'adam',
+    numbers: [0.9, 0.999, 0.01, 1e-7, 0.1, 0.1, 20],
+    operands: Array(7).fill(floats(20)),
+    free: [0, 1, 2, 3, 4, 5],
+  },
 ];
 
 function arrayOf([element, count]: readonly [Element, number]): Float32Array | Int32Array | Uint8Array {
@@ -100,6 +129,27 @@ test('shapes whose product is beyond all memory', (t) => {
   const arrays = [new Float32Array(1), new Float32Array(1)];
   t.throws(() => eager(eagerKind('softmax'), [2 ** 31 - 1, 2 ** 31 - 1], ...arrays), expected);
   t.throws(() => eager(eagerKind('reduce'), [0, 2 ** 31 - 1, 2 ** 31 - 1, 2 ** 31 - 1, 1], ...arrays), expected);
+});
+
+test('rows that are not there, and grids without levels', (t) => {
+  const rows = (...indices: number[]) =>
+    eager(eagerKind('gather'), [6, 2, 2], new Float32Array(12), Int32Array.from(indices), new Float32Array(4));
+  t.notThrows(() => rows(0, 5));
+  for (const index of [-1, 6, 2 ** 31 - 1, -(2 ** 31)]) t.throws(() => rows(0, index), expected);
+  const grid = (...levels: number[]) =>
+    eager(eagerKind('snap'), [...levels, 1, 4, 1], ...[4, 1, 1, 4].map((n) => new Float32Array(n)));
+  t.notThrows(() => grid(-1, 1, 2));
+  for (const levels of [
+    [3, 3, 1],
+    [3, -3, 1],
+    [0, 1, 2],
+    [0, 300, 1],
+    [0, 15, 3],
+    [0.5, 15, 1],
+    [Number.NaN, 15, 1],
+  ]) {
+    t.throws(() => grid(...levels), expected, `${levels}`);
+  }
 });
 
 test('copies that leave their arrays', (t) => {

@@ -11,6 +11,7 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayerVariable, layers } from '@tensorflow/tfjs-layers';
+import { differentiable } from '../quantizers/gradients.js';
 
 export const foldingPhases = ['batch', 'moving', 'frozen'] as const;
 export type FoldingPhase = (typeof foldingPhases)[number];
@@ -41,11 +42,21 @@ const deviation = ({ variance }: Statistics, epsilon: number) => tf.sqrt(tf.add(
 
 /** Over all axes but the last. */
 export function batchStatistics(sums: tf.Tensor, bias: tf.Tensor | undefined): Statistics {
-  const { mean, variance } = tf.moments(
-    sums,
-    sums.shape.slice(0, -1).map((_, axis) => axis),
+  const axes = sums.shape.slice(0, -1).map((_, axis) => axis);
+  const mean = tf.mean(sums, axes);
+  return { mean: bias === undefined ? mean : tf.add(mean, bias), variance: varianceAbout(sums, mean, axes) };
+}
+
+/** Of N elements about their mean: dx = dy · 2 (x - mean) / N, for what comes through the mean adds up to 0. */
+function varianceAbout(x: tf.Tensor, mean: tf.Tensor, axes: number[]): tf.Tensor {
+  return differentiable(
+    [x],
+    (save) => {
+      save(x, mean);
+      return tf.mean(tf.squaredDifference(x, mean), axes);
+    },
+    (dy, [x, mean]) => [tf.mul(tf.sub(x!, mean!), tf.mul(dy, (2 * mean!.size) / x!.size))],
   );
-  return { mean: bias === undefined ? mean : tf.add(mean, bias), variance };
 }
 
 /** With statistics of a batch: its phase is `batch`. Not corrected: weights are scaled by the deviation of the batch, W γ/σ_B. */

@@ -36,7 +36,7 @@ import { differentiable, sumTo } from './gradients.js';
 import { filled, leastErrorRange, positive } from './initial-range.js';
 import { isSymmetric, type Levels, levelsOf, stepsOf } from './levels.js';
 import type { QuantizerType, WeightValues } from './quantizer.js';
-import { affineParameters, smallestScale, snap, symmetricParameters } from './snap.js';
+import { affineParameters, fusedGradient, smallestScale, snap, symmetricParameters } from './snap.js';
 import { uniform } from './uniform.js';
 
 export const dsq: QuantizerType = {
@@ -121,6 +121,11 @@ export function softStaircase(x: Tensor, high: Tensor, alpha: Tensor, low: Tenso
 }
 
 function softGradient(dy: Tensor, x: Tensor, high: Tensor, alpha: Tensor, low: Tensor | undefined, levels: Levels): Tensor[] {
+  const whole = fusedGradient('soft', dy, x, { a: high, b: alpha, ...(low !== undefined && { c: low }) }, levels);
+  if (whole !== undefined) {
+    const [dHigh, dLow, dAlpha] = whole.sums;
+    return low === undefined ? [whole.dx, sub(dHigh!, dLow!), dAlpha!] : [whole.dx, dHigh!, dAlpha!, dLow!];
+  }
   const n = stepsOf(levels);
   const { delta, s, k, v, c, offset, t, soft } = pieces(x, high, alpha, low, levels);
   const inside = cast(equal(v, c), 'float32');

@@ -9,27 +9,13 @@
  * and the gradient goes straight through that rounding. g = 1 / sqrt(N · n) as in LSQ. Both start where the squared error of the
  * first batch is least (section 3.2). Weights are LSQ's, starting from the deviation: s = max(|μ - 3σ|, |μ + 3σ|) / 2^(b-1), eq. 8.
  */
-import {
-  abs,
-  add,
-  clipByValue,
-  div,
-  maximum,
-  mul,
-  neg,
-  round,
-  sign,
-  sqrt,
-  square,
-  sub,
-  type Tensor,
-} from '@tensorflow/tfjs-core';
-import { differentiable, sumTo } from './gradients.js';
+import { abs, add, clipByValue, div, maximum, mul, neg, round, sign, sqrt, square, sub } from '@tensorflow/tfjs-core';
+import { differentiable } from './gradients.js';
 import { leastErrorRange } from './initial-range.js';
 import { unsignedLevels } from './levels.js';
-import { insideLevels, learnedStep, usableStep } from './lsq.js';
+import { learnedStep, stepGradients, usableStep } from './lsq.js';
 import type { QuantizerOptions, QuantizerType, WeightValues } from './quantizer.js';
-import { fromCodes, type GridParameters, smallestScale, toCodes } from './snap.js';
+import { type GridParameters, smallestScale, snap } from './snap.js';
 import { uniform } from './uniform.js';
 
 export const lsqPlus: QuantizerType = {
@@ -76,16 +62,12 @@ function learnedOffset(options: QuantizerOptions, shape: readonly (number | null
       return differentiable(
         [x, scale!, offset!],
         (save) => {
-          const codes = toCodes(x, grid, levels);
-          save(x, codes, grid.scale, grid.zeroPoint, scale!);
-          return fromCodes(codes, grid);
+          save(x, grid.scale, grid.zeroPoint, scale!);
+          return snap(x, grid, levels);
         },
-        (dy, [x, codes, s, zeroPoint, raw]) => {
-          const v: Tensor = add(div(x!, s!), zeroPoint!);
-          const inside = insideLevels(v, levels);
-          const dScale = sumTo(mul(dy, sub(codes!, mul(v, inside))), raw!.shape);
-          const dOffset = sumTo(mul(dy, sub(1, inside)), raw!.shape);
-          return [mul(dy, inside), mul(dScale, mul(sign(raw!), g)), mul(dOffset, g)];
+        (dy, [x, s, zeroPoint, raw]) => {
+          const { dx, dScale, dOutside } = stepGradients(dy, x!, { scale: s!, zeroPoint: zeroPoint! }, levels);
+          return [dx, mul(dScale, mul(sign(raw!), g)), mul(dOutside, g)];
         },
       );
     },

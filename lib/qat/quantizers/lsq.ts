@@ -9,12 +9,12 @@
  * [-2^(b-1), 2^(b-1) - 1], or [0, 2^b - 1] for activations without sign. The paper has no signed grid of one bit: here it is ±s, with
  * the same gradient (sign(v) for round(v)), from s = mean |x|. A step below 0 is used as |s|, so that no update makes it useless.
  */
-import { abs, add, cast, div, less, maximum, mul, scalar, sign, sub, type Tensor } from '@tensorflow/tfjs-core';
+import { abs, add, cast, div, less, maximum, mul, reshape, scalar, sign, sub, type Tensor } from '@tensorflow/tfjs-core';
 import { differentiable, sumTo } from './gradients.js';
 import type { Groups } from './groups.js';
 import { type Levels, signedLevels, unsignedLevels } from './levels.js';
 import type { QuantizerOptions, QuantizerType, WeightValues } from './quantizer.js';
-import { fromCodes, type GridParameters, smallestScale, toCodes } from './snap.js';
+import { fusedGradient, type GridParameters, smallestScale, snap, toCodes } from './snap.js';
 import { uniform } from './uniform.js';
 
 export const lsq: QuantizerType = {
@@ -58,21 +58,33 @@ function stepGradient(x: Tensor, raw: Tensor, parameters: GridParameters, levels
   return differentiable(
     [x, raw],
     (save) => {
-      const codes = toCodes(x, parameters, levels);
-      save(x, codes, parameters.scale, raw);
-      return fromCodes(codes, parameters);
+      save(x, parameters.scale, parameters.zeroPoint, raw);
+      return snap(x, parameters, levels);
     },
-    (dy, [x, codes, scale, raw]) => {
-      const v = div(x!, scale!);
-      const inside = insideLevels(v, levels);
-      // What is clamped has codes of qmin and qmax, which are their own gradients
-      const slope = sub(codes!, mul(v, inside));
-      return [mul(dy, inside), mul(sumTo(mul(dy, slope), raw!.shape), mul(sign(raw!), g))];
+    (dy, [x, scale, zeroPoint, raw]) => {
+      const { dx, dScale } = stepGradients(dy, x!, { scale: scale!, zeroPoint: zeroPoint! }, levels);
+      return [dx, mul(reshape(dScale, raw!.shape), mul(sign(raw!), g))];
     },
   );
 }
 
+/** Of dy: at x, of the step, and of what is outside the grid; the latter two are sums without g, in the shape of the scale. */
+export function stepGradients(dy: Tensor, x: Tensor, grid: GridParameters, levels: Levels) {
+  const { scale, zeroPoint } = grid;
+  const whole = fusedGradient('step', dy, x, { a: scale, b: zeroPoint }, levels);
+  if (whole !== undefined) return { dx: whole.dx, dScale: whole.sums[0]!, dOutside: whole.sums[1]! };
+  const v = add(div(x, scale), zeroPoint);
+  const inside = insideLevels(v, levels);
+  // What is clamped has codes of qmin and qmax, which are their own gradients
+  const slope = sub(toCodes(x, grid, levels), mul(v, inside));
+  return {
+    dx: mul(dy, inside),
+    dScale: sumTo(mul(dy, slope), scale.shape),
+    dOutside: sumTo(mul(dy, sub(1, inside)), scale.shape),
+  };
+}
+
 /** 1 where v, in steps, is between the ends. */
-export function insideLevels(v: Tensor, { qmin, qmax }: Levels): Tensor {
+function insideLevels(v: Tensor, { qmin, qmax }: Levels): Tensor {
   return sub(1, add(cast(less(v, qmin), 'float32'), cast(less(qmax, v), 'float32')));
 }

@@ -15,12 +15,14 @@ import {
   maximum,
   minimum,
   mul,
+  reshape,
   round,
   scalar,
   sub,
   type Tensor,
   where,
 } from '@tensorflow/tfjs-core';
+import { fused, groupLayout } from '../fused.js';
 import { differentiable, sumTo } from './gradients.js';
 import type { Levels } from './levels.js';
 
@@ -45,8 +47,30 @@ export function fromCodes(codes: Tensor, { scale, zeroPoint }: GridParameters): 
   return mul(sub(codes, zeroPoint), scale);
 }
 
-export function snap(x: Tensor, parameters: GridParameters, levels: Levels): Tensor {
-  return fromCodes(toCodes(x, parameters, levels), parameters);
+export function snap(x: Tensor, { scale, zeroPoint }: GridParameters, levels: Levels): Tensor {
+  const layout = groupLayout(x.shape, scale.shape);
+  const [y] = (layout && fused('OctensorSnap', { x, scale, zeroPoint }, { ...levels, ...layout })) ?? [];
+  return y ?? fromCodes(toCodes(x, { scale, zeroPoint }, levels), { scale, zeroPoint });
+}
+
+/**
+ * dx and, by `mode`, sums of dy for the numbers of a grid, each of a's shape, in one pass; undefined where the backend has no kernel
+ * for it.
+ *
+ *     range   a scale, b zero point: what is above the grid, what is below
+ *     step    a scale, b zero point: for the scale (LSQ, without g), what is outside
+ *     soft    a upper end, b α, c lower end, none of a symmetric grid: for the upper end, the lower one, α
+ */
+export function fusedGradient(
+  mode: 'range' | 'step' | 'soft',
+  dy: Tensor,
+  x: Tensor,
+  numbers: { readonly a: Tensor; readonly b: Tensor; readonly c?: Tensor },
+  levels: Levels,
+): { readonly dx: Tensor; readonly sums: readonly Tensor[] } | undefined {
+  const layout = groupLayout(x.shape, numbers.a.shape);
+  const [dx, ...sums] = (layout && fused('OctensorSnapGradient', { dy, x, ...numbers }, { mode, ...levels, ...layout })) ?? [];
+  return dx && { dx, sums };
 }
 
 /** The affine grid of [low, high], widened to hold 0, as `chooseAffine` finds it, in float32; a range without width has scale 1. */
@@ -82,10 +106,13 @@ export function straightThrough(
   return differentiable(
     [x],
     (save) => {
-      save(insideOf(x, parameters, levels));
+      save(x, parameters.scale, parameters.zeroPoint);
       return forward(x);
     },
-    (dy, [inside]) => [mul(dy, inside!)],
+    (dy, [x, scale, zeroPoint]) => [
+      fusedGradient('range', dy, x!, { a: scale!, b: zeroPoint! }, levels)?.dx ??
+        mul(dy, insideOf(x!, { scale: scale!, zeroPoint: zeroPoint! }, levels)),
+    ],
   );
 }
 
@@ -109,6 +136,12 @@ export function learnedRange(
       return snap(x, parameters, levels);
     },
     (dy, [x, scale, zeroPoint]) => {
+      const whole = fusedGradient('range', dy, x!, { a: scale!, b: zeroPoint! }, levels);
+      if (whole !== undefined) {
+        const [above, below] = whole.sums;
+        const dHigh = reshape(isSymmetric ? sub(above!, below!) : above!, high.shape);
+        return low === undefined ? [whole.dx, dHigh] : [whole.dx, dHigh, reshape(below!, low.shape)];
+      }
       const above = cast(less(mul(sub(levels.qmax, zeroPoint!), scale!), x!), 'float32');
       const below = cast(less(x!, mul(sub(levels.qmin, zeroPoint!), scale!)), 'float32');
       const dx = mul(dy, sub(1, add(above, below)));

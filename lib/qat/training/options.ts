@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { invalid } from '../../errors.js';
+import { adam } from './adam.js';
 import type { DistillationOptions } from './distillation.js';
 import type { IncrementalOptions } from './incremental.js';
 import { type LossFunction, type LossName, lossNames } from './losses.js';
@@ -111,7 +112,7 @@ export interface Optimization {
 export function makeOptimizer({ optimizer = 'adam', learningRate = 1e-3, schedule }: TrainOptions): Optimization {
   if (optimizer instanceof tf.Optimizer) return { optimizer, setRate: () => {}, dispose: () => {} };
   const made = {
-    adam: () => tf.train.adam(learningRate),
+    adam: () => adam(learningRate),
     sgd: () => tf.train.sgd(learningRate),
     momentum: () => tf.train.momentum(learningRate, 0.9),
   }[optimizer]();

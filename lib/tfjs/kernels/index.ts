@@ -9,6 +9,7 @@ import { movementKernels } from './movement.js';
 import { normalizeKernels } from './normalize.js';
 import { poolKernels } from './pool.js';
 import { reduceKernels } from './reduce.js';
+import { trainingKernels } from './training.js';
 import { unaryKernels } from './unary.js';
 
 export const kernels: readonly KernelConfig[] = [
@@ -22,4 +23,5 @@ export const kernels: readonly KernelConfig[] = [
   ...conv2dKernels,
   ...depthwiseConv2dKernels,
   ...poolKernels,
+  ...trainingKernels,
 ];

@@ -3,6 +3,9 @@ import {
   backend_util,
   Concat,
   type ConcatAttrs,
+  GatherV2,
+  type GatherV2Attrs,
+  type GatherV2Inputs,
   Identity,
   type KernelConfig,
   PadV2,
@@ -21,9 +24,10 @@ import {
 } from '@tensorflow/tfjs-core';
 import type { EagerArray } from '../../addon.js';
 import { eager, eagerKind } from '../eager.js';
-import { nativeKernel, runKernel } from './kernel.js';
+import { nativeKernel, type Present, runKernel } from './kernel.js';
 
 const copyKind = eagerKind('copy');
+const gatherKind = eagerKind('gather');
 const maxRank = 8;
 
 /** Elements of one array: where the loops start, and their steps. */
@@ -168,4 +172,20 @@ const concat = nativeKernel<readonly TensorInfo[], ConcatAttrs>(Concat, ({ input
   return y;
 });
 
-export const movementKernels: readonly KernelConfig[] = [transpose, reverse, tile, pad, slice, concat];
+/** Rows of x, as `tf.gather` along the first axis. */
+const gather = nativeKernel<Present<GatherV2Inputs>, GatherV2Attrs>(GatherV2, ({ inputs: { x, indices }, attrs, backend }) => {
+  const { axis, batchDims } = attrs;
+  if (!isMovable(x) || x.shape.length === 0 || axis !== 0 || (batchDims ?? 0) !== 0 || indices.dtype !== 'int32') {
+    return undefined;
+  }
+  const [rows = 0, ...row] = x.shape;
+  const places = backend.ints(indices);
+  const outside = places.find((place) => place < 0 || place >= rows);
+  util.assert(outside === undefined, () => `GatherV2: the index value ${outside} is not in [0, ${rows - 1}]`);
+  const values = backend.elements(x);
+  const [y, result] = backend.make([...indices.shape, ...row], x.dtype);
+  eager(gatherKind, [rows, util.sizeFromShape(row), places.length], values, places, result);
+  return y;
+});
+
+export const movementKernels: readonly KernelConfig[] = [transpose, reverse, tile, pad, slice, concat, gather];
