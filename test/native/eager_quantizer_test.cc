@@ -119,13 +119,13 @@ TEST_CASE("gradients are those of the definition") {
               float p[kMaxSnapParameters];
               for (size_t k = 0; k < kMaxSnapParameters; ++k) p[k] = problem.parameters[k][i % n];
               const Slope slope = Define(mode, problem.x[i], p, grid);
-              CHECK(std::fabs(dx[i] - problem.dy[i] * slope.x) <= (mode == SnapGradient::kSoft ? 1e-4 : 0));
+              CHECK(std::fabs(dx[i] - problem.dy[i] * slope.x) <= (mode == SnapGradient::kSoft ? 3e-4 : 0));
               for (size_t s = 0; s < count; ++s) {
                 expected[s * n + i % n] += problem.dy[i] * slope.sums[s];
                 magnitude[s * n + i % n] += std::fabs(problem.dy[i] * slope.sums[s]);
               }
             }
-            for (size_t i = 0; i < count * n; ++i) CHECK(std::fabs(sums[i] - expected[i]) <= 1e-4 * magnitude[i]);
+            for (size_t i = 0; i < count * n; ++i) CHECK(std::fabs(sums[i] - expected[i]) <= 3e-4 * magnitude[i]);
             CHECK(dx.IsSurroundingUntouched());
             CHECK(sums.IsSurroundingUntouched());
           }
