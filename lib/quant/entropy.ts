@@ -54,16 +54,20 @@ export function keptBinsOfLeastDivergence(counts: Float64Array): number {
     if (own === 0 && outside > 0) continue;
     // So few bins are filled in the end that Q is P again, which would clip all data that is far from 0
     if (outside > inside) break;
-    // Of Σ p log p - Σ p log q, both times their sums: each stretch has one q
-    let sum = logSums[i]! - timesLog(own) + timesLog(own + outside);
-    for (let level = 0, start = 0; level < levels; level++) {
-      const end = Math.floor(((level + 1) * i) / levels);
+    // Σ p log p - Σ p log q, each stretch with one q, and both times their sums. The last stretch has what lies outside; none of the
+    // others can give less than 0 (its bins against their mean), so that most i are found too large before all levels are looked at
+    let divergence = Math.log(inside / total);
+    for (let level = levels - 1, end = i; level >= 0 && divergence < least; level--) {
+      const start = Math.floor((level * i) / levels);
       const inLevel = sums[end]! - sums[start]!;
-      const added = level === levels - 1 ? outside : 0;
-      if (inLevel > 0) sum -= (inLevel + added) * Math.log(inLevel / (filled[end]! - filled[start]!));
-      start = end;
+      if (inLevel > 0) {
+        const isLast = level === levels - 1;
+        const logs = logSums[end]! - logSums[start]! + (isLast ? timesLog(own + outside) - timesLog(own) : 0);
+        const mean = Math.log(inLevel / (filled[end]! - filled[start]!));
+        divergence += (logs - (isLast ? inLevel + outside : inLevel) * mean) / total;
+      }
+      end = start;
     }
-    const divergence = sum / total + Math.log(inside / total);
     if (divergence < least - noise) {
       least = divergence;
       best = i;

@@ -47,7 +47,10 @@ export class Histogram {
     const exponent = widthExponent(Math.max(-min, max));
     this.#widen(exponent);
     const shift = Math.min(this.#exponent - exponent, 31);
-    for (let k = -binsPerSide; k < binsPerSide; k++) {
+    const perWidth = 2 ** -exponent;
+    const lowest = min < 0 ? -1 - Math.floor(-min * perWidth) : 0;
+    const highest = max < 0 ? -1 : Math.floor(max * perWidth);
+    for (let k = lowest; k <= highest; k++) {
       const found = counts[binsPerSide + k]!;
       this.counts[binsPerSide + (k >> shift)]! += found;
       this.total += found;

@@ -44,9 +44,14 @@ export function leastErrorRange(histogram: Histogram, symmetric: boolean): Range
 
   let best: readonly [below: number, above: number] = most;
   let least = Infinity;
+  /** What was tried: where one end is 0 both lines of the search are the same. */
+  const tried = new Set<number>();
   /** Whether a range of so many bins below and above 0 is better than all before it. */
   const improves = (below: number, above: number): boolean => {
     if (below < 0 || above < 0 || below > most[0] || above > most[1] || below + above === 0) return false;
+    const key = below * (most[1] + 1) + above;
+    if (tried.has(key)) return false;
+    tried.add(key);
     const error = squaredError(density, gridOf(...endsOf(below, above)));
     if (!(error < least)) return false;
     least = error;

@@ -16,11 +16,17 @@ export interface Range {
   readonly max: number;
 }
 
+/** What the operator Extent, or Histogram, gives. */
+export interface Statistic {
+  readonly ends: Float32Array;
+  readonly counts?: Int32Array;
+}
+
 export interface Observer {
   /** The operator whose results `take` takes in. */
   readonly statistic: 'Extent' | 'Histogram';
-  /** Takes in one batch by its statistic. ERR_QUANTIZATION, and nothing taken in, where a value was NaN or infinite. */
-  take(ends: Float32Array, counts?: Int32Array): void;
+  /** Takes in one batch, by the statistics of its parts. ERR_QUANTIZATION, and nothing taken in, where a value was NaN or infinite. */
+  take(parts: readonly Statistic[]): void;
   /** Takes in one batch, which may be empty. ERR_QUANTIZATION, and nothing taken in, where a value is NaN or infinite. */
   observe(values: Float32Array): void;
   /** The range of what was seen so far. ERR_QUANTIZATION where that is nothing. */
@@ -60,8 +66,12 @@ abstract class ExtentObserver implements Observer {
     if (values.length > 0) this.#add(extentOf(values));
   }
 
-  take(ends: Float32Array): void {
-    const [min, max] = expectFinite(ends);
+  take(parts: readonly Statistic[]): void {
+    let [min, max] = [Infinity, -Infinity];
+    for (const [low, high] of parts.map(expectFinite)) {
+      min = Math.min(min, low);
+      max = Math.max(max, high);
+    }
     if (min <= max) this.#add({ min, max });
   }
 
@@ -106,9 +116,9 @@ class HistogramObserver implements Observer {
     this.#histogram.add(values);
   }
 
-  take(ends: Float32Array, counts: Int32Array): void {
-    const [min, max] = expectFinite(ends);
-    this.#histogram.merge(min, max, counts);
+  take(parts: readonly Statistic[]): void {
+    const all = parts.map(expectFinite);
+    for (const [i, [min, max]] of all.entries()) this.#histogram.merge(min, max, parts[i]!.counts!);
   }
 
   range(): Range {
@@ -118,7 +128,7 @@ class HistogramObserver implements Observer {
   }
 }
 
-function expectFinite(ends: Float32Array): readonly [min: number, max: number] {
+function expectFinite({ ends }: Statistic): readonly [min: number, max: number] {
   const [min, max] = ends as unknown as [number, number];
   if (Number.isNaN(min)) throw invalid('ERR_QUANTIZATION', 'values', 'finite numbers', 'NaN or an infinity among them');
   return [min, max];

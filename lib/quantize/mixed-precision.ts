@@ -1,5 +1,4 @@
 /** Mixed precision: which layers stay float so that every output is as near to the float model's as was asked for. */
-import { feedsFor, realsOf } from '../analyze/sides.js';
 import type { Graph } from '../graph/graph.js';
 import { inferGraph } from '../plan/infer.js';
 import { resolveGraph } from '../plan/resolve.js';
@@ -8,9 +7,9 @@ import { type ConstantQuantizer, insertQuantizers } from '../quant/insert.js';
 import type { Placement } from '../quant/place.js';
 import { dequantizeArray, type QParams } from '../quant/qparams.js';
 import { throwIfAborted } from '../session/options.js';
-import { InferenceSession } from '../session.js';
 import { Tensor } from '../tensor.js';
 import type { Batch, CheckedOptions } from './options.js';
+import { OutputNoise } from './output-noise.js';
 import { inputDimsOf } from './prepare.js';
 
 /** Batches that each source of noise is measured on, and what was chosen is. */
@@ -25,6 +24,7 @@ const maxAttempts = 6;
  */
 const leastPart = 1 / 4;
 const mostGrowth = 2;
+const leastTightening = 2 ** -20;
 /** What an element costs that is read or written, in multiply-accumulates. */
 const elementCost = 16;
 
@@ -52,28 +52,24 @@ export async function chooseFloat(
   const { graph, batches } = input;
   const target = 10 ** (-targetSqnrDb / 10);
   const meter = await OutputNoise.create(graph, batches.slice(0, verifyBatches));
-  try {
-    const measured = await meter.of(await input.assemble(new Set()));
-    if (measured.every((noise) => noise <= target)) return [];
-    const sources = await sourcesOf(input, meter, options);
-    let rounds = 0;
-    const measure = async (float: ReadonlySet<string>) => {
-      throwIfAborted(options.signal, 'quantize');
-      options.onProgress?.({ phase: 'mixed precision', done: ++rounds });
-      return meter.of(await input.assemble(float));
-    };
-    const search: Search = { sources, costs: costsOf(graph, batches[0]!), target, measure };
-    const found = await addUntilEnough(search, { float: new Set(), measured });
-    const worst = Math.max(...found.measured);
-    if (worst > target) {
-      const reached = (-10 * Math.log10(worst)).toFixed(1);
-      options.onWarning?.(`mixed precision: an output has ${reached} dB, ${targetSqnrDb} were asked for`);
-    }
-    const float = await giveBack(search, found);
-    return graph.nodes.map(({ name }) => name).filter((name) => float.has(name));
-  } finally {
-    await meter.release();
+  const measured = await meter.of(await input.assemble(new Set()));
+  if (measured.every((noise) => noise <= target)) return [];
+  const sources = await sourcesOf(input, meter, options);
+  let rounds = 0;
+  const measure = async (float: ReadonlySet<string>) => {
+    throwIfAborted(options.signal, 'quantize');
+    options.onProgress?.({ phase: 'mixed precision', done: ++rounds });
+    return meter.of(await input.assemble(float));
+  };
+  const search: Search = { sources, costs: costsOf(graph, batches[0]!), target, measure };
+  const found = await addUntilEnough(search, { float: new Set(), measured });
+  const worst = Math.max(...found.measured);
+  if (worst > target) {
+    const reached = (-10 * Math.log10(worst)).toFixed(1);
+    options.onWarning?.(`mixed precision: an output has ${reached} dB, ${targetSqnrDb} were asked for`);
   }
+  const float = await giveBack(search, found);
+  return graph.nodes.map(({ name }) => name).filter((name) => float.has(name));
 }
 
 interface Search {
@@ -90,19 +86,16 @@ interface Choice {
 
 async function addUntilEnough({ sources, costs, target, measure }: Search, first: Choice): Promise<Choice> {
   let { float, measured } = first;
-  let tightening = 1;
   for (let round = 0; round < maxRounds && !measured.every((noise) => noise <= target); round++) {
     const predicted = remainingNoise(sources, float, measured.length);
-    const budgets = measured.map((noise, o) => {
-      const part = noise === 0 ? mostGrowth : target / noise;
-      return tightening * predicted[o]! * Math.min(Math.max(part, leastPart), mostGrowth);
-    });
-    const next = keepFloat(sources, costs, budgets, float);
-    if (next.size === float.size) {
-      tightening /= 2; // by what is predicted this is enough, and it is not
-      continue;
+    const parts = measured.map((noise) => Math.min(Math.max(noise === 0 ? mostGrowth : target / noise, leastPart), mostGrowth));
+    let next = float;
+    // Where what is predicted is enough already, it is not: less is aimed at
+    for (let tightening = 1; next.size === float.size && tightening > leastTightening; tightening /= 2) {
+      const budgets = predicted.map((noise, o) => tightening * noise * parts[o]!);
+      next = keepFloat(sources, costs, budgets, float);
     }
-    tightening = 1;
+    if (next.size === float.size) break;
     float = next;
     measured = await measure(float);
   }
@@ -123,64 +116,6 @@ async function giveBack({ sources, costs, target, measure }: Search, found: Choi
     else part /= 2;
   }
   return float;
-}
-
-/** Noise power over signal power of each float32 output. */
-class OutputNoise {
-  readonly #session: InferenceSession;
-  readonly #batches: readonly Batch[];
-  readonly #expected: readonly (readonly Float32Array[])[];
-  readonly #names: readonly string[];
-
-  private constructor(
-    session: InferenceSession,
-    batches: readonly Batch[],
-    names: readonly string[],
-    expected: readonly (readonly Float32Array[])[],
-  ) {
-    this.#session = session;
-    this.#batches = batches;
-    this.#names = names;
-    this.#expected = expected;
-  }
-
-  static async create(graph: Graph, batches: readonly Batch[]): Promise<OutputNoise> {
-    const session = await InferenceSession.create(graph);
-    const names = session.outputs.filter(({ type }) => type === 'float32').map(({ name }) => name);
-    const expected: Float32Array[][] = [];
-    for (const batch of batches) {
-      const results = await session.run(batch);
-      expected.push(names.map((name) => (results[name]!.data as Float32Array).slice()));
-    }
-    return new OutputNoise(session, batches, names, expected);
-  }
-
-  async of(graph: Graph, limit = this.#batches.length): Promise<number[]> {
-    const session = await InferenceSession.create(graph);
-    const sums = this.#names.map(() => ({ noise: 0, signal: 0 }));
-    const parameters = new Map(session.outputs.map(({ name, qparams }) => [name, qparams]));
-    try {
-      for (const [b, batch] of this.#batches.slice(0, limit).entries()) {
-        const results = await session.run(feedsFor(graph, batch));
-        for (const [o, name] of this.#names.entries()) {
-          const qparams = parameters.get(name);
-          const actual = realsOf({ tensor: results[name]!, ...(qparams && { qparams }) })!.data;
-          const expected = this.#expected[b]![o]!;
-          for (let i = 0; i < expected.length; i++) {
-            sums[o]!.noise += (actual[i]! - expected[i]!) ** 2;
-            sums[o]!.signal += expected[i]! ** 2;
-          }
-        }
-      }
-    } finally {
-      await session.release();
-    }
-    return sums.map(({ noise, signal }) => (noise === 0 ? 0 : noise / Math.max(signal, Number.MIN_VALUE)));
-  }
-
-  release(): Promise<void> {
-    return this.#session.release();
-  }
 }
 
 /** Each value alone rounded, and the weights of each layer. */

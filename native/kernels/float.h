@@ -123,6 +123,11 @@ enum class FloatUnary : uint8_t {
 // All rounded as the exact result is. kMax is a > b ? a : b, kMin a < b ? a : b, kPrelu a >= 0 ? a : a * b.
 enum class FloatBinary : uint8_t { kAdd, kSub, kMul, kDiv, kMax, kMin, kPrelu };
 
+// The factors are powers of two; all results are whole numbers up to 2^24.
+struct FloatBins {
+  float first, second, base, zero;
+};
+
 struct FloatKernels {
   const char* name;  // octensor_f32_<mr>x<nr>__<isa>
   Isa isa;
@@ -145,9 +150,8 @@ struct FloatKernels {
   void (*range)(const float* x, size_t n, float* lo, float* hi);
   // The same, and whether all of x are finite; where they are not, *lo and *hi may be anything.
   bool (*extent)(const float* x, size_t n, float* lo, float* hi);
-  // y[i] = b = floor(|x[i]| * first * second) for x > 0, -1 - b for x < 0, zero_bin for 0. The factors are powers of two, b <
-  // 2^23.
-  void (*bins)(const float* x, size_t n, float first, float second, float zero_bin, float* y);
+  // With b = floor(|x[i]| * first * second), y[i] = base + b for x > 0, base - 1 - b for x < 0, zero for 0.
+  void (*bins)(const float* x, size_t n, FloatBins bins, float* y);
   // In float32, so of at most kMaxFloatRun elements: sum x, and sum (x - mean)^2.
   float (*sum)(const float* x, size_t n);
   float (*squares)(const float* x, size_t n, float mean);

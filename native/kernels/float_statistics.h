@@ -48,19 +48,18 @@ bool Extent(const float* x, size_t n, float* lo, float* hi) {
 
 // Both products are exact where the result is 1 or more: what falls below the smallest float on the way stays below 1.
 template <class V>
-OCTENSOR_INLINE typename V::Type BinOf(typename V::Type x, typename V::Type first, typename V::Type second, float zero_bin) {
+OCTENSOR_INLINE typename V::Type BinOf(typename V::Type x, const FloatBins& bins) {
   const typename V::Type size = V::Abs(x), zero = V::Set(0);
-  const typename V::Type bin = V::Floor(V::Multiply(V::Multiply(size, first), second));
-  const typename V::Type side = V::Select(zero, x, V::Subtract(V::Set(-1), bin), bin);
-  return V::Select(size, zero, side, V::Set(zero_bin));
+  const typename V::Type bin = V::Floor(V::Multiply(V::Multiply(size, V::Set(bins.first)), V::Set(bins.second)));
+  const typename V::Type below = V::Subtract(V::Set(bins.base - 1), bin), above = V::Add(bin, V::Set(bins.base));
+  return V::Select(size, zero, V::Select(zero, x, below, above), V::Set(bins.zero));
 }
 
 template <class V>
-void Bins(const float* x, size_t n, float first, float second, float zero_bin, float* y) {
-  const typename V::Type f = V::Set(first), s = V::Set(second);
+void Bins(const float* x, size_t n, FloatBins bins, float* y) {
   size_t i = 0;
-  for (; i + V::kLanes <= n; i += V::kLanes) V::Store(y + i, BinOf<V>(V::Load(x + i), f, s, zero_bin));
-  if (i < n) V::StorePart(y + i, n - i, BinOf<V>(V::LoadPart(x + i, n - i), f, s, zero_bin));
+  for (; i + V::kLanes <= n; i += V::kLanes) V::Store(y + i, BinOf<V>(V::Load(x + i), bins));
+  if (i < n) V::StorePart(y + i, n - i, BinOf<V>(V::LoadPart(x + i, n - i), bins));
 }
 
 }  // namespace

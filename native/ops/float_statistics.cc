@@ -15,10 +15,12 @@ namespace octensor {
 namespace {
 
 constexpr size_t kBinsPerSide = 2048, kCounts = 2 * kBinsPerSide + 1;
-// A table's entry is written back before it can be read again, and half of what follows a Relu is 0: neighbours count in
-// different tables.
-constexpr size_t kTables = 4, kTableSize = 4112;
+// A counter is written back before it can be read again, and half of what follows a Relu is 0: neighbours count in different
+// lanes, which lie side by side.
+constexpr size_t kLanes = 4;
 constexpr size_t kChunk = 1024;                                     // bins at a time, on the stack
+constexpr float kPatternBase = 1 << 23;                             // 2^23 + k is k in the mantissa of a float
+constexpr uint32_t kMantissa = (1 << 23) - 1;
 constexpr double kMeasureNanoseconds = 0.1, kCountNanoseconds = 1;  // per element
 constexpr double kSmallestFloat = std::numeric_limits<float>::denorm_min();
 
@@ -49,14 +51,14 @@ class FloatStatisticsStep : public Step {
     if (!has_counts_) return;
     auto* counts = memory.Out<int32_t>(counts_);
     std::fill_n(counts, kCounts, 0);
-    if (ends.is_finite) Count(memory, x, std::max(-static_cast<double>(ends.lo), static_cast<double>(ends.hi)), counts);
+    if (ends.is_finite && count_ > 0) Count(memory, x, ends, counts);
   }
 
   const char* kernel() const override { return kernels_.name; }
   size_t scratch_bytes() const override { return threads_ * (sizeof(Ends) + (has_counts_ ? kThreadBytes : 0)); }
 
  private:
-  static constexpr size_t kThreadBytes = kTables * kTableSize * sizeof(uint32_t);
+  static constexpr size_t kThreadBytes = (kLanes * kCounts * sizeof(uint32_t) + kAlignment - 1) / kAlignment * kAlignment;
 
   Ends Measure(const RunMemory& memory, const float* x) const {
     auto* seen = reinterpret_cast<Ends*>(memory.scratch);
@@ -77,39 +79,64 @@ class FloatStatisticsStep : public Step {
     return all;
   }
 
-  void Count(const RunMemory& memory, const float* x, double max_abs, int32_t* counts) const {
+  void Count(const RunMemory& memory, const float* x, const Ends& ends, int32_t* counts) const {
     int exponent;
-    std::frexp(std::max(max_abs, kSmallestFloat), &exponent);
+    std::frexp(std::max({-static_cast<double>(ends.lo), static_cast<double>(ends.hi), kSmallestFloat}), &exponent);
     const int shift = 11 - exponent;  // of 1 / width: too much for one float32
-    const float first_factor = std::ldexp(1.0f, shift / 2), second_factor = std::ldexp(1.0f, shift - shift / 2);
-    auto* tables = reinterpret_cast<uint32_t*>(memory.scratch + memory.threads * sizeof(Ends));
-    std::memset(tables, 0, memory.threads * kThreadBytes);
+    const FloatBins bins = {std::ldexp(1.0f, shift / 2), std::ldexp(1.0f, shift - shift / 2), kPatternBase + kBinsPerSide,
+                            kPatternBase + 2 * kBinsPerSide};
+    // Half of the bins are of values below 0, which most tensors have none of
+    const float edges[2] = {std::min(ends.lo, 0.0f), std::max(ends.hi, 0.0f)};
+    float outer[2];
+    kernels_.bins(edges, 2, bins, outer);
+    const size_t first = edges[0] < 0 ? PatternOf(outer[0]) : kBinsPerSide;
+    const size_t last = edges[1] > 0 ? PatternOf(outer[1]) : kBinsPerSide;
+
+    bool is_used[kMaxThreads] = {};
+    uint8_t* tables = memory.scratch + memory.threads * sizeof(Ends);
+    const auto table_of = [&](size_t worker) { return reinterpret_cast<uint32_t*>(tables + worker * kThreadBytes); };
     ForParts(memory.threads, count_, kCountNanoseconds * static_cast<double>(count_),
-             [&](size_t first, size_t end, size_t worker) {
-               float bins[kChunk];
-               uint32_t* own = tables + worker * kTables * kTableSize + kBinsPerSide;
-               for (size_t i = first; i < end; i += kChunk) {
+             [&](size_t begin, size_t end, size_t worker) {
+               uint32_t* own = table_of(worker);
+               if (!is_used[worker]) {
+                 std::fill_n(own + kLanes * first, kLanes * (last - first + 1), 0);
+                 std::fill_n(own + kLanes * 2 * kBinsPerSide, kLanes, 0);
+                 is_used[worker] = true;
+               }
+               float found[kChunk];
+               for (size_t i = begin; i < end; i += kChunk) {
                  const size_t n = std::min(kChunk, end - i);
-                 kernels_.bins(x + i, n, first_factor, second_factor, kBinsPerSide, bins);
-                 CountChunk(bins, n, own);
+                 kernels_.bins(x + i, n, bins, found);
+                 CountChunk(found, n, own);
                }
              });
-    for (size_t t = 0; t < memory.threads * kTables; ++t) {
-      const uint32_t* table = tables + t * kTableSize;
-      for (size_t k = 0; k < kCounts; ++k) counts[k] += static_cast<int32_t>(table[k]);
+    for (size_t worker = 0; worker < memory.threads; ++worker) {
+      if (!is_used[worker]) continue;
+      const uint32_t* table = table_of(worker);
+      for (size_t k = first; k <= last; ++k) counts[k] += Sum(table + kLanes * k);
+      counts[2 * kBinsPerSide] += Sum(table + kLanes * 2 * kBinsPerSide);
     }
     counts[kBinsPerSide] += counts[2 * kBinsPerSide];  // zeros are in bin 0, too
   }
 
-  // `table` is where bin 0 is.
-  static void CountChunk(const float* bins, size_t n, uint32_t* table) {
+  static void CountChunk(const float* found, size_t n, uint32_t* table) {
     size_t i = 0;
-    for (; i + kTables <= n; i += kTables) {
-      for (size_t t = 0; t < kTables; ++t) {
-        ++table[static_cast<ptrdiff_t>(t * kTableSize) + static_cast<int32_t>(bins[i + t])];
-      }
+    for (; i + kLanes <= n; i += kLanes) {
+      for (size_t lane = 0; lane < kLanes; ++lane) ++table[kLanes * PatternOf(found[i + lane]) + lane];
     }
-    for (; i < n; ++i) ++table[static_cast<int32_t>(bins[i])];
+    for (; i < n; ++i) ++table[kLanes * PatternOf(found[i])];
+  }
+
+  static size_t PatternOf(float found) {
+    uint32_t bits;
+    std::memcpy(&bits, &found, sizeof(bits));
+    return bits & kMantissa;
+  }
+
+  static int32_t Sum(const uint32_t* lanes) {
+    uint32_t sum = 0;
+    for (size_t lane = 0; lane < kLanes; ++lane) sum += lanes[lane];
+    return static_cast<int32_t>(sum);
   }
 
   const FloatKernels& kernels_;

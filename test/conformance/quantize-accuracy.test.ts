@@ -3,7 +3,7 @@ import test, { type ExecutionContext } from 'ava';
 import { InferenceSession, loadModel, type QuantizeOptions, quantize, Tensor } from 'octensor';
 import { tryAddon } from '#lib/addon.js';
 import type { Graph } from '#lib/graph/graph.js';
-import { caffe, centered, cifar10Bytes, type Preprocess, plain, ultraFace } from '../support/classifiers.js';
+import { caffe, centered, cifar10Bytes, type Preprocess, plain } from '../support/classifiers.js';
 import { best, cifar10, type DataSet, imagenet, testData } from '../support/datasets.js';
 
 interface Subject {
@@ -158,24 +158,4 @@ test.serial('MobileNetV2 of CIFAR-10: 8 bits lose at most 0.5 points, 4 bits wit
   const nearest = await quantized({ weights: { bits: 4 } });
   t.true(nearest < comparison.float - 3);
   t.true((await quantized({ weights: { bits: 4 }, adaround: true })) >= comparison.float - 3);
-});
-
-test.serial('UltraFace: at least 40 dB', async (t) => {
-  const subject: Subject = { model: 'onnx/vision/version-RFB-320.onnx', preprocess: ultraFace };
-  if (!isReady(t, subject)) return;
-  const graph = await loadModel(testData('models', subject.model)!);
-  const indices = (start: number, count: number) => firstOf(count).map((i) => start + 20 * i);
-  const { graph: int8 } = await quantize(graph, { calibration: feeds(graph, imagenet(), subject, indices(0, 24)) });
-  const shown = () => feeds(graph, imagenet(), subject, indices(5, 8));
-  const [reals, rounded] = [await outputsOf(graph, shown()), await outputsOf(int8, shown())];
-  let [signal, noise] = [0, 0];
-  for (const [i, values] of reals.entries()) {
-    for (const [k, value] of values.entries()) {
-      signal += value ** 2;
-      noise += (value - rounded[i]![k]!) ** 2;
-    }
-  }
-  const decibels = 10 * Math.log10(signal / noise);
-  t.log(`${decibels} dB`);
-  t.true(decibels >= 40);
 });

@@ -26,6 +26,11 @@ test('nodes are chosen together where only that silences a source', (t) => {
   t.deepEqual([...keepFloat(sources, costs, [0, 0])].sort(), ['a', 'b', 'c']);
 });
 
+test('an output without noise does not keep others from their budgets', (t) => {
+  const silent = sources.map(({ noise, nodes }) => ({ noise: [...noise, 0], nodes }));
+  t.deepEqual([...keepFloat(silent, costs, [3, 10, 0])].sort(), ['a', 'b']);
+});
+
 test('what is within the budgets stays quantized, and what was float before stays float', (t) => {
   t.deepEqual([...keepFloat(sources, costs, [11, 6])], []);
   t.deepEqual([...keepFloat(sources, costs, [11, 6], new Set(['c']))], ['c']);

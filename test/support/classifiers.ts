@@ -31,11 +31,3 @@ export const centered: Preprocess = (pixels) => Float32Array.from(pixels, (pixel
 
 /** As they are, channels last. */
 export const plain: Preprocess = (pixels) => Float32Array.from(pixels);
-
-/** Pictures of 224 by 224 in the corner of frames of 240 by 320, (pixel - 127) / 128, channels first. */
-export const ultraFace: Preprocess = (pixels) => {
-  const [height, width, side] = [240, 320, 224];
-  const frame = new Uint8Array(height * width * 3);
-  for (let y = 0; y < side; y++) frame.set(pixels.subarray(y * side * 3, (y + 1) * side * 3), y * width * 3);
-  return channelsFirst(frame, 3, (pixel) => (pixel - 127) / 128);
-};

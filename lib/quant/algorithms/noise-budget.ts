@@ -86,10 +86,10 @@ function bestSet(
       for (let o = 0; o < saved.length; o++) saved[o]! += other.noise[o]!;
     }
     // What is saved of an output that is within its budget is worth nothing, and no more than is missing
-    const worth = saved.reduce(
-      (sum, noise, o) => sum + Math.min(noise, Math.max(remaining[o]! - budgets[o]!, 0)) / budgets[o]!,
-      0,
-    );
+    const worth = saved.reduce((sum, noise, o) => {
+      const excess = remaining[o]! - budgets[o]!;
+      return excess > 0 ? sum + Math.min(noise, excess) / Math.max(budgets[o]!, excess * Number.EPSILON) : sum;
+    }, 0);
     const cost = missing.reduce((sum, node) => sum + costs.get(node)!, 0);
     if (worth / cost > most) [best, most] = [missing, worth / cost];
   }
