@@ -72,6 +72,14 @@ function* cases(): Iterable<OpCase> {
     [[1, 130, 6, 9], [3, 2], [4, 8], { dilations: [1, 1], activation: 'relu6' }],
     [[2, 32, 8, 10], [3, 3], [4, 8], { dilations: [2, 1] }],
     [[1, 16, 3, 4], [3, 3], [9, 6], { pads: [4, 2, 4, 2] }],
+    // Planes large enough for a kernel of their own: rows of less than a vector, of one, of more; every step and padding
+    [[1, 5, 21, 22], [3, 3], [21, 22], { padding: 'same' }],
+    [[2, 2, 24, 64], [3, 3], [22, 62], {}],
+    [[1, 3, 13, 70], [5, 5], [13, 70], { padding: 'same', activation: 'relu6' }],
+    [[1, 3, 47, 41], [3, 3], [24, 21], { padding: 'same', strides: [2, 2] }],
+    [[1, 2, 70, 129], [4, 7], [23, 64], { pads: [0, 3, 2, 1], strides: [3, 2] }],
+    [[1, 2, 30, 33], [3, 2], [30, 34], { pads: [4, 2, 0, 0], dilations: [2, 1] }],
+    [[1, 2, 6, 20], [3, 3], [20, 27], { pads: [9, 5, 7, 4] }],
     // Several bands of rows
     [[1, 64, 70, 40], [3, 3], [70, 40], { padding: 'same' }],
     [[1, 48, 141, 40], [5, 5], [71, 20], { padding: 'same', strides: [2, 2] }],

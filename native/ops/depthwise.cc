@@ -187,6 +187,11 @@ void MakeDepthwiseStep(StepFields* fields, std::unique_ptr<Step>* step) {
   if (!fields->ok()) return;
   const uint8_t x_flip = input.flip() ^ (is_signed ? 0x80 : 0);
   Depthwise depthwise = {g, x, y, x_flip, std::move(packed), std::move(pad)};
+  if (is_planar) {
+    const Status made = MakeDepthwisePlanes(depthwise, w, x_zero_point, environment, step);
+    if (!made.ok()) fields->Fail("multipliers", made.code, made.message);
+    if (!made.ok() || *step != nullptr) return;
+  }
   *step = is_planar ? MakePlanarDepthwise(std::move(depthwise), environment)
                     : std::make_unique<DepthwiseStep>(std::move(depthwise), environment.threads);
 }

@@ -68,7 +68,12 @@ struct Depthwise {
   }
 };
 
-// The same on x [batches, depth, height, width] and y [batches, channels, out_height, out_width]; multiplier() is 1.
+// The same on x [batches, depth, height, width] and y [batches, channels, out_height, out_width] where an instruction set has a
+// kernel for planes and they are suited to it, else `step` stays empty. `zero_point` is that of x as uint8.
+Status MakeDepthwisePlanes(const Depthwise& depthwise, const DepthwiseWeights& weights, uint8_t zero_point,
+                           const StepEnvironment& environment, std::unique_ptr<Step>* step);
+
+// In any case: on x [batches, depth, height, width] and y [batches, channels, out_height, out_width]; multiplier() is 1.
 std::unique_ptr<Step> MakePlanarDepthwise(Depthwise depthwise, const StepEnvironment& environment);
 
 }  // namespace octensor
