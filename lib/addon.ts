@@ -80,12 +80,16 @@ export interface Addon {
     min: number,
     max: number,
   ): void;
-  /** Offsets of values are below `valueBytes`; what steps place at -1 - offset is in `constants`. All arrays are copied. */
+  /**
+   * Offsets of values are below `valueBytes`; what steps place at -1 - offset is in `constants`, at (1 + i) * `bindingStep` + offset
+   * in binding i. `bindings`: of each its offset among the values, its bytes, and 1 for an output. All arrays are copied.
+   */
   createProgram(
     isa: Isa,
     threads: number,
     valueBytes: number,
     constants: Uint8Array,
+    bindings: Float64Array,
     steps: readonly NativeStep[],
   ): NativeProgram;
   describeProgram(program: NativeProgram): NativeProgramInfo;
@@ -93,8 +97,11 @@ export interface Addon {
   /** Copies bytes between an array and the run's values. */
   writeRun(run: NativeRun, offset: number, from: TypedArray): void;
   readRun(run: NativeRun, offset: number, to: TypedArray): void;
-  /** Runs the steps from `first` to before `last`; returns the step before which `cancelRun` stopped it, else `last`. */
-  runSteps(run: NativeRun, first: number, last: number, profile: boolean): number;
+  /**
+   * Runs the steps from `first` to before `last`; returns the step before which `cancelRun` stopped it, else `last`. `bound`: the
+   * memory of each binding, which steps read and write instead of the run's own.
+   */
+  runSteps(run: NativeRun, first: number, last: number, profile: boolean, bound?: readonly TypedArray[]): number;
   /** The same in the background. Until the promise is settled nothing but `cancelRun` and `release` may use the run. */
   startSteps(run: NativeRun, first: number, last: number, profile: boolean): Promise<number>;
   cancelRun(run: NativeRun): void;
@@ -115,7 +122,7 @@ export interface Addon {
 }
 
 /** What native/binding exports as `abi`; raised with every change of the interface above. */
-const expectedAbi = 3;
+const expectedAbi = 4;
 const functionNames = [
   'packMatrix',
   'gemm',

@@ -36,6 +36,10 @@ class CompiledProgram implements Program {
   readonly #lowered: LoweredPlan;
   readonly #program: NativeProgram;
   readonly #segments: readonly Segment[];
+  /** The names of bindings. */
+  readonly #bound: ReadonlySet<string>;
+  /** Whether native steps do all, so that nobody else looks for values in a run's memory. */
+  readonly #canBind: boolean;
   readonly #idle: NativeRun[] = [];
   #isReleased = false;
 
@@ -44,8 +48,11 @@ class CompiledProgram implements Program {
     this.#plan = plan;
     this.#lowered = lowerPlan(plan);
     this.#segments = segmentsOf(this.#lowered.steps);
-    const { native, constants } = this.#lowered;
-    this.#program = calling(() => addon.createProgram(isa, threads, plan.memory.peakBytes, constants, native));
+    this.#bound = new Set(this.#lowered.bindings.map(({ name }) => name));
+    this.#canBind = this.#bound.size > 0 && this.#lowered.steps.every(({ onReference }) => !onReference);
+    const { native, constants, bindings } = this.#lowered;
+    const places = Float64Array.from(bindings.flatMap(({ offset, bytes, isOutput }) => [offset, bytes, Number(isOutput)]));
+    this.#program = calling(() => addon.createProgram(isa, threads, plan.memory.peakBytes, constants, places, native));
   }
 
   async run(feeds: Values, options: RunOptions = {}): Promise<Values> {
@@ -70,6 +77,8 @@ class CompiledProgram implements Program {
   }
 
   runSync(feeds: Values, options: RunOptions = {}): Values {
+    const outputs = this.#canBind && options.onValues === undefined ? this.#runBound(feeds, options) : undefined;
+    if (outputs !== undefined) return outputs;
     const run = this.#begin(feeds);
     try {
       for (const segment of this.#segmentsFor(options)) {
@@ -78,6 +87,34 @@ class CompiledProgram implements Program {
         this.#finishSegment(run, segment, stop, options);
       }
       return this.#end(run, options);
+    } finally {
+      this.#giveBack(run);
+    }
+  }
+
+  /**
+   * `runSync` without copies of inputs and outputs, as nothing changes them meanwhile. Undefined where the run stopped: then the
+   * values that could say why are not in its memory.
+   */
+  #runBound(feeds: Values, options: RunOptions): Values | undefined {
+    const bound: TypedArray[] = [];
+    const outputs = new Map<string, Tensor>();
+    for (const { name, isOutput } of this.#lowered.bindings) {
+      if (isOutput) outputs.set(name, options.into?.get(name) ?? emptyTensor(this.#plan.operands.get(name)!));
+      bound.push((isOutput ? outputs : feeds).get(name)!.data as TypedArray);
+    }
+    const run = this.#begin(feeds, this.#bound);
+    try {
+      const [segment] = this.#segments as [Segment];
+      const { first, last } = segment;
+      const stop = first === last ? last : this.#addon.runSteps(run, first, last, options.onTime !== undefined, bound);
+      if (stop < last) return undefined;
+      this.#finishSegment(run, segment, stop, options);
+      for (const output of this.#plan.outputs) {
+        const { name } = output;
+        if (!this.#bound.has(name)) outputs.set(name, this.#read(run, output, options.into?.get(name)));
+      }
+      return outputs;
     } finally {
       this.#giveBack(run);
     }
@@ -96,9 +133,11 @@ class CompiledProgram implements Program {
     this.#addon.release(this.#program);
   }
 
-  #begin(feeds: Values): NativeRun {
+  /** A run with copies of the inputs, but of those that are bound. */
+  #begin(feeds: Values, isBound: ReadonlySet<string> = new Set()): NativeRun {
     const run = this.#idle.pop() ?? calling(() => this.#addon.createRun(this.#program));
     for (const { name } of this.#plan.inputs) {
+      if (isBound.has(name)) continue;
       this.#addon.writeRun(run, this.#plan.memory.offsets.get(name)!, feeds.get(name)!.data as TypedArray);
     }
     return run;
@@ -183,6 +222,10 @@ class CompiledProgram implements Program {
     if (this.#isReleased || this.#idle.length >= maxIdleRuns) this.#addon.release(run);
     else this.#idle.push(run);
   }
+}
+
+function emptyTensor({ type, dims }: Operand): Tensor {
+  return new Tensor<DataType>(type, allocate(type, product(dims)) as TensorData<DataType>, dims);
 }
 
 /** A segment ends with a step that runs on the reference, or with the plan. */

@@ -7,6 +7,7 @@ const batchSeconds = 3e-3;
 const warmUpSeconds = 40e-3; // enough for the compiler's last tier: small products have made thousands of calls by then
 const longBatchSeconds = 50e-3;
 const maxAttempts = 4;
+const choosingRounds = 9;
 
 export function timerOf(call: () => unknown): TimeCalls {
   return (calls) => {
@@ -42,19 +43,18 @@ export async function calibrate(time: TimeCalls): Promise<Batch> {
   }
 }
 
-/** Of several forms of the same call the one whose batch was fastest, and how many calls make a batch of it. */
+/**
+ * Of several forms of the same call the one whose batches were fastest, and how many calls make a batch of it. They take turns: a
+ * single batch may end before the garbage that its calls leave is collected.
+ */
 export async function fastestOf(forms: readonly [TimeCalls, ...TimeCalls[]]): Promise<{ time: TimeCalls; calls: number }> {
-  let [time] = forms;
-  let calls = 1;
-  let best = Infinity;
-  for (const form of forms) {
-    const batch = await calibrate(form);
-    if (batch.seconds / batch.calls >= best) continue;
-    best = batch.seconds / batch.calls;
-    time = form;
-    calls = batch.calls;
+  const candidates: { readonly time: TimeCalls; readonly calls: number; readonly seconds: number[] }[] = [];
+  for (const time of forms) candidates.push({ time, calls: (await calibrate(time)).calls, seconds: [] });
+  for (let round = 0; forms.length > 1 && round < choosingRounds; round++) {
+    for (const { time, calls, seconds } of candidates) seconds.push((await time(calls)) / calls);
   }
-  return { time, calls };
+  const [first, ...others] = candidates as [(typeof candidates)[0], ...typeof candidates];
+  return others.reduce((best, next) => (median(next.seconds) < median(best.seconds) ? next : best), first);
 }
 
 /**

@@ -71,6 +71,7 @@ import type { Op } from './op.js';
 import { pack } from './pack.js';
 import { pad } from './pad.js';
 import { padAxes } from './pad-axes.js';
+import { planarDepthwise } from './planar-depthwise.js';
 import { poolNd } from './pool-nd.js';
 import { pow } from './pow.js';
 import { prelu } from './prelu.js';
@@ -253,6 +254,7 @@ const list: readonly Op[] = [
   pack,
   pad,
   padAxes,
+  planarDepthwise,
   poolNd,
   pow,
   prelu,

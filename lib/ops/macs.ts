@@ -22,6 +22,7 @@ export function macsOf(op: string, inputs: readonly (Operand | undefined)[], out
     case 'FullyConnected':
       return (size(outputs[0]) / channels) * size(weights); // [O, ...]: each output sums the products of one filter
     case 'DepthwiseConv2D':
+    case 'PlanarDepthwiseConv2D':
       return size(outputs[0]) * (weights?.dims[1] ?? 0) * (weights?.dims[2] ?? 0);
     case 'TransposeConv2D':
       return (size(x) / (x?.dims[3] || 1)) * size(weights);

@@ -19,6 +19,8 @@ const shapes: readonly Shapes[] = [
   { a: [2, 3, 4], b: [4], y: [2, 3] },
   { a: [4, 3], b: [5, 4], y: [3, 5], attributes: { transposeA: true, transposeB: true } },
   { a: [2, 3, 4], b: [2, 5, 4], y: [2, 3, 5], attributes: { transposeB: true } },
+  { a: [2, 17, 33], b: [2, 33, 70], y: [2, 17, 70], attributes: { activation: 'relu' } },
+  { a: [5, 9, 40], b: [1, 41, 40], y: [5, 9, 41], attributes: { transposeB: true } },
   { a: [2, 0], b: [0, 3], y: [2, 3] },
   { a: [0, 3], b: [3, 2], y: [0, 2] },
 ];
@@ -65,6 +67,9 @@ function* quantizedCases({ a, b, y, attributes = {} }: Shapes): Iterable<OpCase>
     const w = { type: 'uint8', dims: b, qparams: affine('uint8', 0.02, 77), ...isConstant } as const;
     const bias = { type: 'int32', dims: [n], constant: true } as const;
     const signed = { type: 'int8', dims: a, qparams: affine('int8', 0.05, -7) } as const;
+    const outSigned = { type: 'int8', dims: y, qparams: affine('int8', 0.11, -20) } as const;
+    const signedName = `tflite MatMul int8 [${a}] by ${kind} uint8 [${b}]`;
+    yield caseGraph({ op, name: signedName, attributes, inputs: [signed, w, bias], outputs: [outSigned] });
     const float = { type: 'float32', dims: y } as const;
     const toFloat = { ...attributes, to: 'float32' };
     const name = `onnx MatMul int8 [${a}] by ${kind} uint8 [${b}] to float32`;

@@ -73,6 +73,15 @@ export const matmulInteger = defineOp<Record<string, never>>({
         ] as const;
         const batchZeros = [{ type: a, dims: [2, 3, 1] } as const, { type: b, dims: [2, 1, 2] } as const];
         yield caseGraph({ op, inputs: [...batches, ...batchZeros], outputs: [{ type: 'int32', dims: [2, 3, 2] }] });
+        const large = [
+          { type: a, dims: [3, 11, 37] },
+          { type: b, dims: [3, 37, 45] },
+          { type: a, dims: [1] },
+        ] as const;
+        const result = { type: 'int32', dims: [3, 11, 45] } as const;
+        yield caseGraph({ op, inputs: large, outputs: [result] });
+        yield caseGraph({ op, inputs: [...large, { type: b, dims: [45] }], outputs: [result] });
+        yield caseGraph({ op, inputs: [...large, { type: b, dims: [3, 1, 45] }], outputs: [result] });
         const shared = [...batches, { type: a, dims: [3] } as const, { type: b, dims: [2] } as const];
         yield caseGraph({ op, inputs: shared, outputs: [{ type: 'int32', dims: [2, 3, 2] }] });
       }

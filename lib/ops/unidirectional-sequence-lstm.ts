@@ -189,6 +189,22 @@ function* cases(): Iterable<OpCase> {
       for (const numerics of ['tflite', 'single'] as const) {
         yield caseGraph({ op, attributes, inputs, outputs: [{ ...hidden, dims: y }, hidden, cell], numerics });
       }
+      // Constant weights are packed
+      for (const [steps, depth, units] of [
+        [t, i, s],
+        [9, 37, 21],
+      ] as const) {
+        const known = (dims: readonly number[], zero: number) => ({ ...int8(dims, 0.006, zero), constant: true }) as const;
+        const [from, to] = [depth, units].map((last) => (timeMajor ? [steps, n, last] : [n, steps, last])) as [
+          number[],
+          number[],
+        ];
+        const weights = [known([units, depth], 0), known([units, units], 3)] as const;
+        const states = [int8([n, units], 1 / 128, -4), { ...cell, dims: [n, units] }] as const;
+        const sums = { ...bias, dims: [units] } as const;
+        const whole = lstmInputs(int8(from, 0.02, -10), ...weights, sums, ...states);
+        yield caseGraph({ op, attributes, inputs: whole, outputs: [{ ...states[0], dims: to }, ...states] });
+      }
     }
   }
 }

@@ -3,10 +3,11 @@
  *
  *     Transpose(MatMul(Softmax(Div(MatMul(Transpose(q), Transpose(k)), c)), Transpose(v)))  =>  HeadAttention(q, k, v)
  *
- * with Mul instead of Div, or without either. q, k, v are [batch, position, head, depth].
+ * with Mul instead of Div, or without either, and with a mask that is added to the scaled scores: Softmax(Add(Div(...), mask)). q, k,
+ * v are [batch, position, head, depth].
  */
 import type { Node } from '../graph/graph.js';
-import { Edit } from './edit.js';
+import { Edit, staticDims } from './edit.js';
 import type { Pass } from './pass.js';
 
 const heads = '0,2,1,3';
@@ -25,7 +26,9 @@ export const fuseAttention: Pass = {
 function fuse(edit: Edit, softmax: Node): void {
   const { axis = -1, beta = 1, to = 'input', flatten = false } = softmax.attributes;
   if ((axis !== -1 && axis !== 3) || beta !== 1 || to !== 'input' || flatten !== false) return;
-  const scaled = onlySource(edit, softmax.inputs[0]!);
+  const scored = onlySource(edit, softmax.inputs[0]!);
+  const added = scored && maskOf(edit, scored);
+  const scaled = added === undefined ? scored : onlySource(edit, added.x);
   const scale = scaled && scaleOf(edit, scaled);
   const scores = scale === undefined ? scaled : onlySource(edit, scale.x);
   const context = onlyReader(edit, softmax, 'MatMul');
@@ -37,11 +40,33 @@ function fuse(edit: Edit, softmax: Node): void {
   if (String(rows?.attributes.perm) !== heads || context.inputs[0] !== softmax.outputs[0]) return;
   if (context.attributes.transposeB === true) return;
   if (rows === undefined || q === undefined || k === undefined || v === undefined || !haveSameHeads(edit, [q, k, v])) return;
-  const replaced = [scores, ...(scale === undefined ? [] : [scaled!]), softmax, context];
+  if (added !== undefined && !isBroadcastTo(edit, added.mask, scores.outputs[0]!)) return;
+  const replaced = [scores, ...(scale === undefined ? [] : [scaled!]), ...(added ? [scored!] : []), softmax, context];
   if (!edit.claim(...replaced, rows)) return;
   const attributes = scale === undefined ? {} : { scale: scale.factor, isDivided: scale.isDivided };
-  edit.replace(rows, { ...softmax, op: 'HeadAttention', attributes, inputs: [q, k, v], outputs: rows.outputs });
+  const inputs = added === undefined ? [q, k, v] : [q, k, v, added.mask];
+  edit.replace(rows, { ...softmax, op: 'HeadAttention', attributes, inputs, outputs: rows.outputs });
   for (const node of replaced) edit.replace(node);
+}
+
+/** An addition to scores, which come from a product, scaled or not; anything may be the other operand. */
+function maskOf(edit: Edit, { op, inputs, attributes }: Node): { readonly x: string; readonly mask: string } | undefined {
+  if (op !== 'Add' || (attributes.activation ?? 'none') !== 'none') return undefined;
+  const [a, b] = inputs as readonly [string, string];
+  const isScores = (name: string): boolean => {
+    const node = onlySource(edit, name);
+    const scale = node && scaleOf(edit, node);
+    return (scale === undefined ? node : onlySource(edit, scale.x))?.op === 'MatMul';
+  };
+  return isScores(a) ? { x: a, mask: b } : isScores(b) ? { x: b, mask: a } : undefined;
+}
+
+/** Whether adding the one to the other, both of float32, has the shape of the other. */
+function isBroadcastTo(edit: Edit, name: string, whole: string): boolean {
+  const [mask, scores] = [edit.value(name), edit.value(whole)];
+  const [from, to] = [staticDims(mask), staticDims(scores)];
+  if (from === undefined || to === undefined || mask.type !== 'float32' || from.length > to.length) return false;
+  return from.every((dim, i) => dim === 1 || dim === to[to.length - from.length + i]);
 }
 
 interface Scale {

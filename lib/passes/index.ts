@@ -17,6 +17,7 @@ import { fusePad } from './fuse-pad.js';
 import { fuseSwish } from './fuse-swish.js';
 import { cancelTransposes } from './layout.js';
 import { type Optimized, type Pass, runPasses } from './pass.js';
+import { usePlanarDepthwise } from './planar-depthwise.js';
 import { removeIdentities } from './remove-identities.js';
 import { expandTransposeConvolution } from './transpose-convolution.js';
 
@@ -37,6 +38,7 @@ export const passes: readonly Pass[] = [
   fuseDynamic,
   fuseDynamicConv,
   fuseActivation,
+  usePlanarDepthwise,
   eliminateDeadNodes,
 ];
 

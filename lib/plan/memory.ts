@@ -14,6 +14,11 @@ export interface MemoryPlan {
    */
   readonly offsets: ReadonlyMap<string, number>;
   readonly peakBytes: number;
+  /**
+   * Inputs and outputs that stand in memory of their own, with nothing of another input or output: for these and all values that
+   * stand in them, by name, that input or output. A run may read or write it where its caller has it.
+   */
+  readonly owners: ReadonlyMap<string, string>;
 }
 
 /**
@@ -31,6 +36,9 @@ export function planMemory(
   const separate = new Storage(steps, inputs, outputs, false).plan();
   return plan.peakBytes <= separate.peakBytes ? plan : separate;
 }
+
+/** A size that no block has. */
+const notBound = -1;
 
 /** A stretch of memory of its own, or a part of another. */
 interface Block {
@@ -50,12 +58,16 @@ class Storage {
   readonly #homes = new Map<string, Home>();
   /** In the order in which they begin. */
   readonly #blocks: Block[] = [];
-  /** What comes from outside and what goes there stands in a block of its own. */
-  readonly #fixed: ReadonlySet<string>;
+  /** What comes from outside and what goes there stands in a block of its own; its bytes. */
+  readonly #fixed: ReadonlyMap<string, number>;
   readonly #fixedBlocks = new Set<Block>();
 
   constructor(steps: readonly StepOperands[], inputs: readonly Operand[], outputs: readonly Operand[], withParts: boolean) {
-    this.#fixed = new Set([...inputs, ...outputs].map(({ name }) => name));
+    const isBoth = ({ name }: Operand) => inputs.some((input) => input.name === name);
+    this.#fixed = new Map([
+      ...inputs.map((operand) => [operand.name, sizeBytesOf(operand)] as const),
+      ...outputs.map((operand) => [operand.name, isBoth(operand) ? notBound : sizeBytesOf(operand)] as const),
+    ]);
     for (const operand of inputs) this.#begin(operand, -1);
     for (const [i, step] of steps.entries()) {
       for (const operand of step.inputs) this.#use(operand, i);
@@ -83,7 +95,28 @@ class Storage {
         return [name, offsetOf.get(block)! + offsetBytes];
       }),
     );
-    return { offsets, peakBytes: places.peakBytes };
+    return { offsets, peakBytes: places.peakBytes, owners: this.#owners() };
+  }
+
+  #owners(): ReadonlyMap<string, string> {
+    const fixed = new Map<Block, string[]>();
+    for (const name of this.#fixed.keys()) {
+      const home = this.#homes.get(name); // none of a constant
+      if (home === undefined) continue;
+      const { block } = this.#resolve(home);
+      fixed.set(block, [...(fixed.get(block) ?? []), name]);
+    }
+    const owners = [...this.#homes].flatMap(([name, home]): [string, string][] => {
+      const [owner, another] = fixed.get(this.#resolve(home).block) ?? [];
+      return owner === undefined || another !== undefined || !this.#fills(owner) ? [] : [[name, owner]];
+    });
+    return new Map(owners);
+  }
+
+  /** Whether an input or output, but not both, is all of its block. */
+  #fills(name: string): boolean {
+    const { block, offsetBytes } = this.#resolve(this.#homes.get(name)!);
+    return offsetBytes === 0 && block.sizeBytes === this.#fixed.get(name);
   }
 
   #resolve({ block, offsetBytes }: Home): Home {

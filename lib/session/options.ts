@@ -31,7 +31,10 @@ export interface SessionRunOptions {
   readonly signal?: AbortSignal;
   /** Whether to keep a profile for `lastProfile`. */
   readonly profile?: boolean;
-  /** Tensors of the types and shapes of outputs, by name: the run writes to them and returns them instead of new ones. */
+  /**
+   * Tensors of the types and shapes of outputs, by name: the run writes to them and returns them instead of new ones. What a run
+   * that fails leaves in them is not defined.
+   */
   readonly outputs?: Readonly<Record<string, Tensor>>;
 }
 

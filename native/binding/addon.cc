@@ -17,7 +17,7 @@
 namespace octensor {
 namespace {
 
-constexpr uint32_t kAbi = 3;  // raised whenever a function's arguments change; lib/addon.ts refuses another
+constexpr uint32_t kAbi = 4;  // raised whenever a function's arguments change; lib/addon.ts refuses another
 
 bool Within(ElementType type, int32_t x) { return type == ElementType::kInt8 ? x >= -128 && x <= 127 : x >= 0 && x <= 255; }
 

@@ -130,12 +130,12 @@ const IsaEntry* Arguments::Isa(size_t index) {
   return isa;
 }
 
-TypedArray Arguments::Array(size_t index, const char* expected) {
+TypedArray Arguments::Array(napi_value value, const char* expected) {
   TypedArray array;
   if (!ok_) return array;
   napi_typedarray_type type;
   napi_value buffer;
-  if (napi_get_typedarray_info(env_, values_[index], &type, &array.length, &array.data, &buffer, nullptr) != napi_ok) {
+  if (napi_get_typedarray_info(env_, value, &type, &array.length, &array.data, &buffer, nullptr) != napi_ok) {
     Fail("ERR_DTYPE", expected);
     return {};
   }
@@ -150,18 +150,24 @@ TypedArray Arguments::Array(size_t index, const char* expected) {
   return array;
 }
 
-TypedArray Arguments::Memory(size_t index) { return Array(index, "expected a typed array"); }
+TypedArray Arguments::Memory(size_t index) { return Array(values_[index], "expected a typed array"); }
+
+TypedArray Arguments::Element(size_t index, uint32_t element) {
+  napi_value value = nullptr;
+  if (ok_ && napi_get_element(env_, values_[index], element, &value) != napi_ok) Fail("ERR_DTYPE", "expected an array");
+  return Array(value, "expected typed arrays");
+}
 
 TypedArray Arguments::ArrayOrNumber(size_t index, ElementType type, const char* expected) {
   napi_valuetype kind;
   if (!ok_ || (napi_typeof(env_, values_[index], &kind) == napi_ok && kind == napi_number)) return {};
-  TypedArray array = Array(index, expected);
+  TypedArray array = Array(values_[index], expected);
   if (ok_ && array.type != type) Fail("ERR_DTYPE", expected);
   return array;
 }
 
 TypedArray Arguments::Bytes(size_t index) {
-  TypedArray array = Array(index, "expected an Int8Array or Uint8Array");
+  TypedArray array = Array(values_[index], "expected an Int8Array or Uint8Array");
   if (ok_ && array.type != ElementType::kInt8 && array.type != ElementType::kUint8)
     Fail("ERR_DTYPE", "expected an Int8Array or Uint8Array");
   return array;
@@ -170,7 +176,7 @@ TypedArray Arguments::Bytes(size_t index) {
 TypedArray Arguments::OptionalInt32Array(size_t index) {
   napi_valuetype kind;
   if (!ok_ || (napi_typeof(env_, values_[index], &kind) == napi_ok && kind == napi_undefined)) return {};
-  TypedArray array = Array(index, "expected an Int32Array or undefined");
+  TypedArray array = Array(values_[index], "expected an Int32Array or undefined");
   if (ok_ && array.type != ElementType::kInt32) Fail("ERR_DTYPE", "expected an Int32Array or undefined");
   return array;
 }
@@ -198,7 +204,7 @@ Float64Array Arguments::Float64s(size_t index) {
 
 TypedArray Arguments::Output(size_t index) {
   constexpr const char* kExpected = "expected an Int8Array, Uint8Array, Int32Array or Float32Array";
-  TypedArray array = Array(index, kExpected);
+  TypedArray array = Array(values_[index], kExpected);
   if (ok_ && array.type == ElementType::kOther) Fail("ERR_DTYPE", kExpected);
   return array;
 }

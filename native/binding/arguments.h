@@ -63,6 +63,7 @@ class Arguments {
   const IsaEntry* Isa(size_t index);  // one of this CPU and this build
 
   TypedArray Memory(size_t index);  // any typed array
+  TypedArray Element(size_t index, uint32_t element);  // the same, of an array
   TypedArray Bytes(size_t index);   // Int8Array or Uint8Array
   TypedArray OptionalInt32Array(size_t index);
   TypedArray Int32ArrayOrNumber(size_t index);
@@ -71,7 +72,7 @@ class Arguments {
   Float64Array Float64s(size_t index);
 
  private:
-  TypedArray Array(size_t index, const char* expected);
+  TypedArray Array(napi_value value, const char* expected);
   TypedArray ArrayOrNumber(size_t index, ElementType type, const char* expected);
 
   napi_env env_;

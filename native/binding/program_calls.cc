@@ -55,6 +55,41 @@ Range ReadRange(Arguments* args, Run* run) {
   return {static_cast<size_t>(first), static_cast<size_t>(last), profile};
 }
 
+// [offset, bytes, whether it is an output] of each, of argument `index`.
+std::vector<Binding> ReadBindings(Arguments* args, size_t index, double value_bytes) {
+  const Float64Array numbers = args->Float64s(index);
+  std::vector<Binding> bindings;
+  if (args->ok() && (numbers.length % 3 != 0 || numbers.length > 3 * kMaxBindings)) {
+    args->Fail("ERR_SHAPE", "expected three numbers for each of at most 64 bindings");
+  }
+  for (size_t i = 0; args->ok() && i < numbers.length; i += 3) {
+    const double offset = numbers.data[i], bytes = numbers.data[i + 1];
+    if (!(offset >= 0 && bytes >= 0 && offset + bytes <= value_bytes)) {
+      args->Fail("ERR_SHAPE", "expected bindings inside the program's values");
+    } else {
+      bindings.push_back({static_cast<size_t>(offset), static_cast<size_t>(bytes), numbers.data[i + 2] != 0});
+    }
+  }
+  return bindings;
+}
+
+// The memory of each binding, of an array of typed arrays. False where there is none, or after throwing.
+bool ReadBound(napi_env env, Arguments* args, size_t index, const StepEnvironment& environment, uint8_t** bound) {
+  uint32_t count = 0;
+  if (!args->ok() || args->count() <= index) return false;
+  if (napi_get_array_length(env, args->Value(index), &count) != napi_ok || count != environment.binding_count) {
+    args->Fail("ERR_NATIVE", "expected an array of as many typed arrays as there are bindings");
+  }
+  for (uint32_t i = 0; args->ok() && i < count; ++i) {
+    const TypedArray array = args->Element(index, i);
+    if (args->ok() && array.size_bytes != environment.bindings[i].bytes) {
+      args->Fail("ERR_SHAPE", "expected typed arrays of the bindings' sizes");
+    }
+    bound[i] = static_cast<uint8_t*>(array.data);
+  }
+  return args->ok();
+}
+
 napi_value Number(napi_env env, double value) {
   napi_value result;
   return napi_create_double(env, value, &result) == napi_ok ? result : nullptr;
@@ -62,7 +97,7 @@ napi_value Number(napi_env env, double value) {
 
 }  // namespace
 
-// createProgram(isa, threads, valueBytes, constants, steps): program
+// createProgram(isa, threads, valueBytes, constants, bindings, steps): program
 napi_value CreateProgramCall(napi_env env, napi_callback_info info) {
   Arguments args(env, info);
   const IsaEntry* isa = args.Isa(0);
@@ -74,11 +109,13 @@ napi_value CreateProgramCall(napi_env env, napi_callback_info info) {
   if (!(value_bytes >= 0 && value_bytes <= static_cast<double>(kMaxStepBytes))) {
     return args.Fail("ERR_SHAPE", "expected at most 2^40 bytes of values");
   }
+  std::vector<Binding> bindings = ReadBindings(&args, 4, value_bytes);
+  if (!args.ok()) return nullptr;
   auto program = std::make_shared<Program>();
   const Status status = program->Init(isa->isa, threads, static_cast<size_t>(value_bytes),
-                                      static_cast<const uint8_t*>(constants.data), constants.length);
+                                      static_cast<const uint8_t*>(constants.data), constants.length, std::move(bindings));
   if (!status.ok()) return args.Fail(status);
-  if (!AppendSteps(env, args.Value(4), program.get())) return nullptr;
+  if (!AppendSteps(env, args.Value(5), program.get())) return nullptr;
   const size_t size_bytes = program->size_bytes();
   return StateOf(args).programs.Wrap(env, std::move(program), size_bytes);
 }
@@ -135,14 +172,17 @@ napi_value ReadRunCall(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-// runSteps(run, first, last, profile): the step at which it stopped
+// runSteps(run, first, last, profile, bound?): the step at which it stopped
 napi_value RunStepsCall(napi_env env, napi_callback_info info) {
   Arguments args(env, info);
   const auto* run = IdleRun(&args);
   if (run == nullptr) return nullptr;
   const Range range = ReadRange(&args, run->get());
+  uint8_t* places[kMaxBindings];
+  const bool is_bound = ReadBound(env, &args, 4, (*run)->program->environment(), places);
   if (!args.ok()) return nullptr;
-  return Number(env, static_cast<double>((*run)->Steps(range.first, range.last, range.profile)));
+  const size_t stop = (*run)->Steps(range.first, range.last, range.profile, is_bound ? places : nullptr);
+  return Number(env, static_cast<double>(stop));
 }
 
 // startSteps(run, first, last, profile): a promise of the same

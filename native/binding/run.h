@@ -17,8 +17,8 @@ struct Run {
   bool is_in_background = false;
 
   // As Program::Run.
-  size_t Steps(size_t first, size_t last, bool profile) {
-    return program->Run(&arena, first, last, profile ? microseconds.data() : nullptr);
+  size_t Steps(size_t first, size_t last, bool profile, uint8_t* const* bound = nullptr) {
+    return program->Run(&arena, first, last, profile ? microseconds.data() : nullptr, bound);
   }
 };
 

@@ -19,14 +19,19 @@ void Free(void* data, size_t bytes) { ::operator delete(data, std::align_val_t{A
 
 }  // namespace
 
-AlignedBuffer::~AlignedBuffer() { Free(data_, size_bytes_); }
+AlignedBuffer::~AlignedBuffer() {
+  if (!is_borrowed_) Free(data_, size_bytes_);
+}
 
 AlignedBuffer::AlignedBuffer(AlignedBuffer&& other) noexcept
-    : data_(std::exchange(other.data_, nullptr)), size_bytes_(std::exchange(other.size_bytes_, 0)) {}
+    : data_(std::exchange(other.data_, nullptr)),
+      size_bytes_(std::exchange(other.size_bytes_, 0)),
+      is_borrowed_(std::exchange(other.is_borrowed_, false)) {}
 
 AlignedBuffer& AlignedBuffer::operator=(AlignedBuffer&& other) noexcept {
   std::swap(data_, other.data_);
   std::swap(size_bytes_, other.size_bytes_);
+  std::swap(is_borrowed_, other.is_borrowed_);
   return *this;
 }
 
@@ -38,10 +43,18 @@ bool AlignedBuffer::Reserve(size_t bytes) {
 #if defined(__linux__)
   if (alignment == kHugePage) madvise(data, bytes / kHugePage * kHugePage, MADV_HUGEPAGE);  // only a hint: may fail
 #endif
-  Free(data_, size_bytes_);
+  if (!is_borrowed_) Free(data_, size_bytes_);
   data_ = data;
   size_bytes_ = bytes;
+  is_borrowed_ = false;
   return true;
+}
+
+void AlignedBuffer::Borrow(void* data, size_t bytes) {
+  if (!is_borrowed_) Free(data_, size_bytes_);
+  data_ = data;
+  size_bytes_ = bytes;
+  is_borrowed_ = true;
 }
 
 }  // namespace octensor

@@ -22,12 +22,16 @@ class AlignedBuffer {
   // Makes room for at least `bytes`; contents are lost when it grows. False when there is no memory.
   [[nodiscard]] bool Reserve(size_t bytes);
 
+  // Stands for memory of the caller's, which it never frees and leaves where Reserve is to make more room.
+  void Borrow(void* data, size_t bytes);
+
   void* data() const { return data_; }
   size_t size_bytes() const { return size_bytes_; }
 
  private:
   void* data_ = nullptr;
   size_t size_bytes_ = 0;
+  bool is_borrowed_ = false;
 };
 
 }  // namespace octensor

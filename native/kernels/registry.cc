@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "core/cpu.h"
+#include "kernels/depthwise_plane.h"
 
 namespace octensor {
 
@@ -21,6 +22,7 @@ uint64_t PeakScalar(uint64_t rounds);
 #if OCTENSOR_X64
 extern const GemmKernel kGemm_6x16c2_avx2, kGemm_12x32c2_avx512, kGemm_6x64c4_avx512vnni;
 extern const DepthwiseKernel kDepthwise_16c2_avx2, kDepthwise_32c2_avx512, kDepthwise_64c4_avx512vnni;
+extern const DepthwisePlaneKernel kDepthwisePlane_64c4_avx512vnni;
 extern const FloatKernels kFloat_6x16_avx2, kFloat_14x32_avx512;
 extern const EagerKernels kEager_avx2, kEager_avx512;
 uint64_t PeakAvx2(uint64_t rounds), PeakAvx512(uint64_t rounds), PeakAvx512Vnni(uint64_t rounds);
@@ -136,6 +138,14 @@ const DepthwiseKernel* FindWideDepthwiseKernel(Isa isa) {
   return *std::find_if(kDepthwiseKernels, end, [isa](const DepthwiseKernel* kernel) {
     return kernel->w_domain == BDomain::kS16 && RankOf(kernel->isa) >= RankOf(isa);
   });
+}
+
+const DepthwisePlaneKernel* FindDepthwisePlaneKernel(Isa isa) {
+#if OCTENSOR_X64
+  if (isa == kDepthwisePlane_64c4_avx512vnni.isa) return &kDepthwisePlane_64c4_avx512vnni;
+#endif
+  static_cast<void>(isa);
+  return nullptr;
 }
 
 const FloatKernels* const* FloatKernelList(size_t* count) {

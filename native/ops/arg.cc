@@ -24,12 +24,7 @@ class ArgStep : public Step {
   explicit ArgStep(const ArgParams& params) : p_(params) {}
 
   void Run(const RunMemory& memory) const override {
-    // A byte that stands for a truth is compared as it stands
-    const ElementType type = p_.type == ElementType::kBool ? ElementType::kUint8 : p_.type;
-    WithElementType(type, [&](auto element) {
-      using T = decltype(element);
-      if constexpr (std::is_arithmetic<T>::value) RunAs<T>(memory);
-    });
+    WithNumberType(p_.type, [&](auto element) { RunAs<decltype(element)>(memory); });
   }
 
  private:

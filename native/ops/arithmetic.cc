@@ -194,12 +194,7 @@ class ArithmeticStep : public Step {
   explicit ArithmeticStep(const ArithmeticParams& params) : p_(params) {}
 
   void Run(const RunMemory& memory) const override {
-    // A byte that stands for a truth is compared as it stands
-    const ElementType type = p_.type == ElementType::kBool ? ElementType::kUint8 : p_.type;
-    WithElementType(type, [&](auto element) {
-      using T = decltype(element);
-      if constexpr (std::is_arithmetic<T>::value) RunAs<T>(memory);
-    });
+    WithNumberType(p_.type, [&](auto element) { RunAs<decltype(element)>(memory); });
   }
 
  private:

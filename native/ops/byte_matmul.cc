@@ -1,45 +1,18 @@
 // Products of 8-bit matrices of which both are computed, so that none can be packed beforehand:
-// lib/ops/{matmul,matmul-integer}.ts, to the bit. Zero points are data too.
+// lib/ops/{matmul,matmul-integer}.ts, to the bit. Zero points are data too. Here the plain loops; byte_gemm.cc has the kernels'.
 #include <algorithm>
 #include <memory>
 #include <utility>
 #include <vector>
 
-#include "core/requant.h"
-#include "ops/broadcast.h"
+#include "ops/byte_matmul.h"
 #include "ops/float_fields.h"
 #include "ops/float_parts.h"
-#include "ops/gemm_driver.h"
-#include "ops/quantized_fields.h"
-#include "ops/step.h"
 
 namespace octensor {
 namespace {
 
 constexpr double kNanosecondsPerMac = 0.2;
-
-// One side of the products: batches of matrices, and a zero point for all, each row of `a` or each column of `b`.
-struct ByteOperand {
-  bool is_signed, is_transposed;
-  BroadcastOperand matrices;
-  Place zero_points;
-  size_t zero_count;  // 1, as many as the matrix has, or as all matrices have
-
-  int32_t At(const uint8_t* data, size_t i) const { return is_signed ? static_cast<int8_t>(data[i]) : int32_t{data[i]}; }
-};
-
-struct ByteMatMulParams {
-  size_t m, k, n;
-  BroadcastShape batches;
-  ByteOperand a, b;
-  Place bias, y;
-  bool has_bias;
-  OutputKind kind;
-  Numerics numerics;
-  int32_t zero_point, lo, hi;
-  std::vector<float> scales;        // float32 results, and onnx numerics
-  std::vector<FixedPoint> factors;  // else
-};
 
 class ByteMatMulStep : public Step {
  public:
@@ -61,27 +34,13 @@ class ByteMatMulStep : public Step {
   size_t size_bytes() const override { return p_.scales.size() * sizeof(float) + p_.factors.size() * sizeof(FixedPoint); }
 
  private:
-  // Of the matrix of batch `batch`, in elements: what precedes it is whole matrices.
-  size_t StartOf(const ByteOperand& operand, size_t batch) const {
-    const size_t last = p_.batches.rank - 1, columns = p_.batches.columns();
-    return operand.matrices.OffsetOf(p_.batches, batch / columns) + batch % columns * operand.matrices.strides[last];
-  }
-
-  // The zero point of row or column `i` of the matrix that begins at `start`, of `each` of them.
-  static int32_t ZeroPoint(const RunMemory& memory, const ByteOperand& operand, size_t start, size_t depth, size_t each,
-                           size_t i) {
-    if (operand.zero_count == 0) return 0;
-    const size_t at = operand.zero_count == 1 ? 0 : operand.zero_count <= each ? i : start / depth + i;
-    return operand.At(memory.In<uint8_t>(operand.zero_points), at);
-  }
-
   void Sum(const RunMemory& memory, size_t index, uint32_t* sums) const {
     const size_t batch = index / p_.m, row = index % p_.m;
-    const size_t a_start = StartOf(p_.a, batch), b_start = StartOf(p_.b, batch);
+    const size_t a_start = p_.StartOf(p_.a, batch), b_start = p_.StartOf(p_.b, batch);
     const uint8_t* a = memory.In<uint8_t>(p_.a.matrices.place) + a_start + row * (p_.a.is_transposed ? 1 : p_.k);
     const size_t a_step = p_.a.is_transposed ? p_.m : 1;
     const uint8_t* b = memory.In<uint8_t>(p_.b.matrices.place) + b_start;
-    const int32_t a_zero = ZeroPoint(memory, p_.a, a_start, p_.k, p_.m, row);
+    const int32_t a_zero = p_.a.ZeroPoint(memory, a_start, p_.k, p_.m, row);
     const int32_t* bias = p_.has_bias ? memory.In<int32_t>(p_.bias) : nullptr;
     for (size_t column = 0; column < p_.n; ++column) sums[column] = bias == nullptr ? 0 : static_cast<uint32_t>(bias[column]);
     uint32_t total = 0;  // of the row of a, which each column's zero point is multiplied with
@@ -93,7 +52,7 @@ class ByteMatMulStep : public Step {
       AddProducts(x, p_.b.is_transposed ? b + i : b + i * p_.n, step, sums);
     }
     for (size_t column = 0; p_.b.zero_count > 0 && column < p_.n; ++column) {
-      sums[column] -= total * static_cast<uint32_t>(ZeroPoint(memory, p_.b, b_start, p_.k, p_.n, column));
+      sums[column] -= total * static_cast<uint32_t>(p_.b.ZeroPoint(memory, b_start, p_.k, p_.n, column));
     }
   }
 
@@ -175,13 +134,16 @@ void ReadOutput(StepFields* fields, ByteMatMulParams* p) {
     if (!(multipliers[i] > 0 && multipliers[i] < kFixedPointLimit)) {
       return fields->Fail("multipliers", StatusCode::kQuantization, "expected multipliers above 0 and below 2^30");
     }
+    p->multipliers.push_back(multipliers[i]);
     p->scales.push_back(static_cast<float>(multipliers[i]));
     p->factors.push_back(ToFixedPoint(multipliers[i]));
   }
   if (p->kind == OutputKind::kFloat32) return;
-  p->zero_point = static_cast<int32_t>(fields->Integer("yZeroPoint", -128, 255));
-  p->lo = static_cast<int32_t>(fields->Integer("yMin", -128, 255)),
-  p->hi = static_cast<int32_t>(fields->Integer("yMax", p->lo, 255));
+  p->is_signed = fields->Flag("ySigned");
+  const int32_t lowest = p->is_signed ? -128 : 0;
+  p->zero_point = static_cast<int32_t>(fields->Integer("yZeroPoint", lowest, lowest + 255));
+  p->lo = static_cast<int32_t>(fields->Integer("yMin", lowest, lowest + 255)),
+  p->hi = static_cast<int32_t>(fields->Integer("yMax", p->lo, lowest + 255));
 }
 
 }  // namespace
@@ -189,7 +151,7 @@ void ReadOutput(StepFields* fields, ByteMatMulParams* p) {
 // y[batches..., m, n] = a[.., m, k] b[.., k, n]; dims: int32, batches of y; for a and b: aStrides: int32, in elements, of whole
 // matrices; aSigned, aTransposed: flags; aZeroPoints: of aZeroCount bytes of a's type, none, one, one for each row (of b:
 // column) of a matrix, or of all matrices; bias: int32[n], a place, optional; outputKind, numerics; multipliers: float64[n], of
-// what is not int32; yZeroPoint, yMin, yMax: of 8-bit results
+// what is not int32; ySigned: a flag, yZeroPoint, yMin, yMax: of 8-bit results
 void MakeByteMatMulStep(StepFields* fields, std::unique_ptr<Step>* step) {
   ByteMatMulParams p = {};
   p.m = fields->Size("m"), p.k = fields->Size("k"), p.n = fields->Size("n");
@@ -201,7 +163,13 @@ void MakeByteMatMulStep(StepFields* fields, std::unique_ptr<Step>* step) {
   p.has_bias = fields->Has("bias");
   if (p.has_bias) p.bias = fields->In("bias", p.n, sizeof(int32_t));
   ReadOutput(fields, &p);
-  if (fields->ok()) *step = std::make_unique<ByteMatMulStep>(std::move(p), fields->environment().threads);
+  if (!fields->ok()) return;
+  const StepEnvironment& environment = fields->environment();
+  if (SuitsGemm(p, environment)) {
+    *step = MakeByteGemm(std::move(p), environment);
+  } else {
+    *step = std::make_unique<ByteMatMulStep>(std::move(p), environment.threads);
+  }
 }
 
 }  // namespace octensor

@@ -218,8 +218,9 @@ void MakeCopyStep(StepFields* fields, std::unique_ptr<Step>* step) {
   if (count > 0 && loops[count - 1].x_step == element && loops[count - 1].y_step == element) {
     run = static_cast<size_t>(loops[--count].size) * bytes;
   }
-  const Place from = {x.offset + static_cast<size_t>(x_offset) * bytes, x.is_constant};
-  const Place to = {y.offset + static_cast<size_t>(y_offset) * bytes, false};
+  Place from = x, to = y;
+  from.offset += static_cast<size_t>(x_offset) * bytes;
+  to.offset += static_cast<size_t>(y_offset) * bytes;
   *step = MakeTransposeStep(fields->environment().isa, from, to, loops, count, run);
   if (*step == nullptr) *step = std::make_unique<CopyStep>(from, to, loops, count, run);
 }

@@ -7,29 +7,26 @@
 #include "core/thread_pool.h"
 #include "kernels/registry.h"
 #include "ops/conv_geometry.h"
-#include "ops/packed_depthwise.h"
+#include "ops/depthwise_lines.h"
 #include "ops/quantized_fields.h"
 #include "ops/step.h"
 
 namespace octensor {
 namespace {
 
-constexpr double kMinThreadedMacs = 1 << 20;
 constexpr size_t kItemsPerThread = 4;
 
 class DepthwiseStep : public Step {
  public:
-  DepthwiseStep(const ConvGeometry& geometry, Place x, Place y, uint8_t x_flip, PackedDepthwise packed, AlignedBuffer pad,
-                size_t threads)
-      : g_(geometry), x_(x), y_(y), x_flip_(x_flip), packed_(std::move(packed)), pad_(std::move(pad)) {
-    row_count_ = RoundUp(g_.kernel[0], packed_.kernel->taps);
-    group_rows_ = packed_.kernel->lanes / kMinDepthwiseChannels;
+  DepthwiseStep(Depthwise depthwise, size_t threads) : d_(std::move(depthwise)), g_(d_.geometry) {
+    row_count_ = d_.row_count();
+    group_rows_ = d_.group_rows();
     pointer_bytes_ = RoundUp(group_rows_ * row_count_ * sizeof(uint8_t*), kAlignment);
     unread_bytes_ = group_rows_ == 1 ? 0 : RoundUp(g_.out_width * g_.channels, kAlignment);
-    expanded_bytes_ = multiplier() == 1 ? 0 : g_.kernel[0] * g_.width * g_.channels;
+    expanded_bytes_ = d_.multiplier() == 1 ? 0 : g_.kernel[0] * g_.width * g_.channels;
     thread_bytes_ = pointer_bytes_ + unread_bytes_ + RoundUp(group_rows_ * expanded_bytes_, kAlignment);
-    macs_ = static_cast<double>(g_.y_elements()) * static_cast<double>(g_.kernel[0] * g_.kernel[1]);
-    scratch_bytes_ = thread_bytes_ * (macs_ < kMinThreadedMacs ? 1 : threads);
+    is_threaded_ = d_.macs() >= kMinThreadedDepthwiseMacs;
+    scratch_bytes_ = thread_bytes_ * (is_threaded_ ? threads : 1);
   }
 
   void Run(const RunMemory& memory) const override {
@@ -38,7 +35,7 @@ class DepthwiseStep : public Step {
       const RunMemory* memory;
       size_t items;
     };
-    const size_t threads = macs_ < kMinThreadedMacs ? 1 : memory.threads;
+    const size_t threads = is_threaded_ ? memory.threads : 1;
     Call call = {this, &memory, threads == 1 ? 1 : std::min(groups(), threads * kItemsPerThread)};
     const auto body = [](void* context, size_t item, size_t worker) {
       const Call& c = *static_cast<const Call*>(context);
@@ -49,13 +46,12 @@ class DepthwiseStep : public Step {
     ThreadPool::Run(threads, call.items, body, &call);
   }
 
-  const char* kernel() const override { return packed_.kernel->name; }
+  const char* kernel() const override { return d_.packed.kernel->name; }
   size_t scratch_bytes() const override { return scratch_bytes_; }
-  size_t size_bytes() const override { return packed_.size_bytes() + pad_.size_bytes(); }
+  size_t size_bytes() const override { return d_.size_bytes(); }
 
  private:
   size_t groups() const { return g_.batches * ((g_.out_height + group_rows_ - 1) / group_rows_); }
-  size_t multiplier() const { return g_.channels / g_.depth; }
 
   // A run of groups: as many rows of outputs as the narrowest vector has pixels. Rows past the last one of an image are
   // computed too, and go to a row that nobody reads.
@@ -64,79 +60,53 @@ class DepthwiseStep : public Step {
     const auto** rows = reinterpret_cast<const uint8_t**>(scratch);
     uint8_t* const unread = scratch + pointer_bytes_;
     uint8_t* const expanded = unread + unread_bytes_;
-    DepthwiseLine line = {};
-    line.kernel_height = g_.kernel[0];
-    line.kernel_width = g_.kernel[1];
-    line.stride = g_.strides[1];
-    line.dilation = g_.dilations[1];
-    line.row_stride = g_.strides[0];
-    line.row_dilation = g_.dilations[0];
-    line.pad = static_cast<const uint8_t*>(pad_.data());
-    line.columns = g_.width;
-    line.left = g_.pads[1];
-    line.outputs = g_.out_width;
-    line.x_step = line.y_step = g_.channels;
-    line.x_flip = x_flip_;
-    line.epilogue = &packed_.epilogue;
+    DepthwiseLine line = d_.Line(g_.channels, g_.channels);
     const size_t image_groups = groups() / g_.batches;
     uint8_t* y[kMaxDepthwisePixels];
     for (size_t group = first; group < end; ++group) {
       const size_t batch = group / image_groups, row = group % image_groups * group_rows_;
       const size_t count = std::min(group_rows_, g_.out_height - row);
-      const uint8_t* x = memory.In<uint8_t>(x_) + batch * g_.height * g_.width * g_.depth;
+      const uint8_t* x = memory.In<uint8_t>(d_.x) + batch * g_.height * g_.width * g_.depth;
       for (size_t i = 0; i < group_rows_; ++i) {
         FindRows(x, row + i, rows + i * row_count_, expanded + i * expanded_bytes_);
         const size_t output = (batch * g_.out_height + row + i) * g_.out_width * g_.channels;
-        y[i] = i < count ? memory.Out<uint8_t>(y_) + output : unread;
+        y[i] = i < count ? memory.Out<uint8_t>(d_.y) + output : unread;
       }
-      for (size_t b = 0; b < packed_.blocks.size(); ++b) RunBlock(b, rows, y, count, &line);
+      for (size_t b = 0; b < d_.packed.blocks.size(); ++b) RunBlock(b, rows, y, count, &line);
     }
   }
 
   void RunBlock(size_t b, const uint8_t** rows, uint8_t* const* y, size_t count, DepthwiseLine* line) const {
-    const DepthwiseBlock& block = packed_.blocks[b];
-    line->channel = block.channel;
-    line->pixels = block.pixels;
-    line->channels = block.channels;
-    line->weights = static_cast<const char*>(packed_.weights.data()) + b * packed_.block_bytes;
-    const char* offsets = static_cast<const char*>(packed_.offsets.data()) + b * packed_.offset_bytes;
-    line->offsets = packed_.has_offsets ? offsets : nullptr;
-    line->outliers = packed_.outliers.data() + packed_.first_outlier[b];
-    line->outlier_count = packed_.first_outlier[b + 1] - packed_.first_outlier[b];
-    line->lane0 = b * packed_.kernel->lanes;
-    line->init = packed_.init + line->lane0;
+    const DepthwiseBlock& block = d_.packed.blocks[b];
+    d_.SetBlock(b, block.channel, line);
     for (size_t first = 0; first < count; first += block.pixels) {
       line->rows = rows + first * row_count_;
       for (size_t p = 0; p < block.pixels; ++p) line->y[p] = y[first + p] + block.channel;
-      packed_.kernel->run(*line);
+      d_.packed.kernel->run(*line);
     }
   }
 
   // The kernel's rows on an image, for one row of outputs.
   void FindRows(const uint8_t* x, size_t oy, const uint8_t** rows, uint8_t* expanded) const {
-    const size_t row_bytes = g_.width * g_.depth;
+    const size_t row_bytes = g_.width * g_.depth, multiplier = d_.multiplier();
     for (size_t ky = 0; ky < row_count_; ++ky) {
-      rows[ky] = static_cast<const uint8_t*>(pad_.data());
+      rows[ky] = d_.pad_row();
       const size_t iy = oy * g_.strides[0] + ky * g_.dilations[0] - g_.pads[0];  // wraps below zero
       if (ky >= g_.kernel[0] || iy >= g_.height) continue;
       rows[ky] = x + iy * row_bytes;
-      if (multiplier() > 1) {
-        uint8_t* const copy = expanded + ky * row_bytes * multiplier();
-        for (size_t i = 0; i < row_bytes; ++i) std::memset(copy + i * multiplier(), rows[ky][i], multiplier());
+      if (multiplier > 1) {
+        uint8_t* const copy = expanded + ky * row_bytes * multiplier;
+        for (size_t i = 0; i < row_bytes; ++i) std::memset(copy + i * multiplier, rows[ky][i], multiplier);
         rows[ky] = copy;
       }
     }
   }
 
-  ConvGeometry g_;
-  Place x_, y_;
-  uint8_t x_flip_;
-  PackedDepthwise packed_;
-  AlignedBuffer pad_;  // a row of zero points
-  size_t row_count_;   // of the kernel, rounded up to whole groups of taps
-  size_t group_rows_;  // of outputs
+  Depthwise d_;
+  const ConvGeometry& g_;
+  size_t row_count_, group_rows_;
   size_t pointer_bytes_, unread_bytes_, expanded_bytes_, thread_bytes_, scratch_bytes_;
-  double macs_;
+  bool is_threaded_;
 };
 
 // A flag and integers of its type, as unsigned ones.
@@ -167,7 +137,8 @@ void CheckWeights(const DepthwiseWeights& w, StepFields* fields) {
 
 // Besides those of ReadConvGeometry, with as many groups as there are input channels: x, y: places; xSigned, xZeroPoint;
 // weights: int8 or uint8[kernelHeight, kernelWidth, channels]; weightZeroPoints: int32[1 or channels]; bias: int32[channels],
-// optional; multipliers: float64[channels]; numerics; ySigned, yZeroPoint, yMin, yMax.
+// optional; multipliers: float64[channels]; numerics; ySigned, yZeroPoint, yMin, yMax; planar: 1 where channels come before
+// rows in x and y, of which there are then as many.
 void MakeDepthwiseStep(StepFields* fields, std::unique_ptr<Step>* step) {
   const ConvGeometry g = ReadConvGeometry(fields);
   if (!fields->ok()) return;
@@ -177,6 +148,10 @@ void MakeDepthwiseStep(StepFields* fields, std::unique_ptr<Step>* step) {
   }
   const Place x = fields->In("x", g.x_elements(), 1), y = fields->Out("y", g.y_elements(), 1);
   const ByteReader input(fields, "xSigned"), output(fields, "ySigned");
+  const bool is_planar = fields->Has("planar") && fields->Flag("planar");
+  if (is_planar && g.channels != g.depth) {
+    return fields->Fail("channels", StatusCode::kShape, "expected as many as there are input channels");
+  }
   const uint8_t x_zero_point = input.Read("xZeroPoint");
   const auto numerics = static_cast<Numerics>(fields->Integer("numerics", 0, 2));
 
@@ -211,7 +186,14 @@ void MakeDepthwiseStep(StepFields* fields, std::unique_ptr<Step>* step) {
   if (packed.epilogue.lo > packed.epilogue.hi) fields->Fail("yMin", StatusCode::kQuantization, "expected at most yMax");
   if (!fields->ok()) return;
   const uint8_t x_flip = input.flip() ^ (is_signed ? 0x80 : 0);
-  *step = std::make_unique<DepthwiseStep>(g, x, y, x_flip, std::move(packed), std::move(pad), environment.threads);
+  Depthwise depthwise = {g, x, y, x_flip, std::move(packed), std::move(pad)};
+  if (is_planar) {
+    const Status made = MakeDepthwisePlanes(depthwise, w, x_zero_point, environment, step);
+    if (!made.ok()) fields->Fail("multipliers", made.code, made.message);
+    if (!made.ok() || *step != nullptr) return;
+  }
+  *step = is_planar ? MakePlanarDepthwise(std::move(depthwise), environment)
+                    : std::make_unique<DepthwiseStep>(std::move(depthwise), environment.threads);
 }
 
 }  // namespace octensor

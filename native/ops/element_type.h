@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 
 #include "ops/step.h"
 
@@ -76,6 +77,14 @@ void WithElementType(ElementType type, const F& f) {
     case ElementType::kBool:
       return f(Bool{});
   }
+}
+
+// The same for numbers only. A byte that stands for a truth is compared as it stands; nothing is called for Float16.
+template <typename F>
+void WithNumberType(ElementType type, const F& f) {
+  WithElementType(type == ElementType::kBool ? ElementType::kUint8 : type, [&](auto element) {
+    if constexpr (std::is_arithmetic<decltype(element)>::value) f(element);
+  });
 }
 
 // Calls f with an unsigned integer that has as many bytes, for what only moves elements. `bytes`: 1, 2, 4 or 8.

@@ -1,4 +1,4 @@
-// Attention (Vaswani et al. 2017, section 3.2): y = softmax(beta q k^T) v for each head of each batch, all float32. A thread
+// Attention (Vaswani et al. 2017, section 3.2): y = softmax(beta q k^T + mask) v for each head of each batch, all float32. A thread
 // packs the keys and values of a head, and takes a tile of rows after the other through both products and the softmax between
 // them, so that scores never leave its caches.
 #include <algorithm>
@@ -23,6 +23,9 @@ struct AttentionParams {
   size_t batches, heads, queries, keys, depth, value_depth;
   float beta;
   Place q, k, v, y;
+  bool has_mask;
+  Place mask;
+  size_t mask_steps[4];  // of batches, heads, queries, keys: 0 where the mask is broadcast
 };
 
 class FloatAttentionStep : public Step {
@@ -82,7 +85,9 @@ class FloatAttentionStep : public Step {
     float factors[kMaxFloatMr];
     for (size_t row = 0; row < rows; ++row) {
       float* weights = scores + row * score_stride_;
-      factors[row] = static_cast<float>(1 / Exponentials(kernels_, weights, p_.keys, p_.beta, weights));
+      if (p_.has_mask) AddMask(memory, head, first + row, weights);
+      const float beta = p_.has_mask ? 1 : p_.beta;
+      factors[row] = static_cast<float>(1 / Exponentials(kernels_, weights, p_.keys, beta, weights));
     }
     float* y = memory.Out<float>(p_.y) + At(head, first, p_.queries, p_.value_depth);
     MultiplyRows({&kernels_, p_.keys, p_.value_depth, Floats(own + values_at_), zeros_.data(), kNone}, scores, score_stride_,
@@ -93,6 +98,16 @@ class FloatAttentionStep : public Step {
     }
   }
 
+  // A query's scores become beta scores + mask.
+  void AddMask(const RunMemory& memory, size_t head, size_t query, float* scores) const {
+    const size_t* steps = p_.mask_steps;
+    const float* mask =
+        memory.In<float>(p_.mask) + head / p_.heads * steps[0] + head % p_.heads * steps[1] + query * steps[2];
+    constexpr FloatBounds kNone = {-INFINITY, INFINITY};
+    kernels_.binary(FloatBinary::kMul, scores, 1, &p_.beta, 0, p_.keys, kNone, scores);
+    kernels_.binary(FloatBinary::kAdd, scores, 1, mask, steps[3], p_.keys, kNone, scores);
+  }
+
   const FloatKernels& kernels_;
   AttentionParams p_;
   // Of scratch memory each thread has packed keys, packed values, the scores of a tile of rows.
@@ -100,10 +115,24 @@ class FloatAttentionStep : public Step {
   std::vector<float> zeros_;
 };
 
+void ReadMask(StepFields* fields, AttentionParams* p) {
+  const size_t whole[4] = {p->batches, p->heads, p->queries, p->keys};
+  const int32_t* dims = fields->Int32s("maskDims", 4);
+  size_t count = 1;
+  for (size_t i = 4; fields->ok() && i-- > 0;) {
+    const auto dim = static_cast<size_t>(dims[i]);
+    if (dim != 1 && dim != whole[i]) fields->Fail("maskDims", StatusCode::kShape, "expected the scores' own, or 1");
+    p->mask_steps[i] = dim == 1 ? 0 : count;
+    count = CheckedProduct(fields, "maskDims", {count, dim});
+  }
+  p->mask = fields->In("mask", count, sizeof(float));
+}
+
 }  // namespace
 
 // q: float32 of [batches, queries, heads, depth]; k: [batches, keys, heads, depth]; v: [batches, keys, heads, valueDepth];
-// y: [batches, queries, heads, valueDepth]; beta: the factor of scores
+// y: [batches, queries, heads, valueDepth]; beta: the factor of scores; mask, optional: float32 of maskDims, four numbers that are
+// those of [batches, heads, queries, keys] or 1
 void MakeFloatAttentionStep(StepFields* fields, std::unique_ptr<Step>* step) {
   AttentionParams p = {};
   p.batches = fields->Size("batches");
@@ -118,6 +147,8 @@ void MakeFloatAttentionStep(StepFields* fields, std::unique_ptr<Step>* step) {
   p.k = fields->In("k", CheckedProduct(fields, "keys", {p.batches, p.keys, p.heads, p.depth}), sizeof(float));
   p.v = fields->In("v", CheckedProduct(fields, "keys", {p.batches, p.keys, p.heads, p.value_depth}), sizeof(float));
   p.y = fields->Out("y", CheckedProduct(fields, "queries", {p.batches, p.queries, p.heads, p.value_depth}), sizeof(float));
+  p.has_mask = fields->Has("mask");
+  if (p.has_mask) ReadMask(fields, &p);
   // Scratch memory; sizes are padded to whole vectors and cache lines.
   const size_t keys = RoundUp(p.keys, kAlignment) + kAlignment, deepest = RoundUp(std::max(p.depth, p.value_depth), kAlignment);
   CheckedProduct(fields, "keys", {threads, kMaxFloatMr, keys, sizeof(float)});

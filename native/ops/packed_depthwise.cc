@@ -15,16 +15,10 @@ struct Range {
   int32_t offset() const { return std::clamp(0, max - 127, min + 128); }
 };
 
-// The weight of channel c at tap `tap`, less its zero point.
-int32_t Centered(const DepthwiseWeights& w, size_t tap, size_t c) {
-  const uint8_t byte = w.data[tap * w.channels + c];
-  return (w.is_signed ? static_cast<int8_t>(byte) : byte) - w.zero_points[w.zero_point_per_channel ? c : 0];
-}
-
 Range RangeOf(const DepthwiseWeights& w, size_t c) {
   Range range = {0, 0};
   for (size_t tap = 0; tap < w.kernel_height * w.kernel_width; ++tap) {
-    const int32_t x = Centered(w, tap, c);
+    const int32_t x = CenteredWeight(w, tap, c);
     range = tap == 0 ? Range{x, x} : Range{std::min(range.min, x), std::max(range.max, x)};
   }
   return range;
@@ -58,7 +52,7 @@ bool HasFewOutliers(const DepthwiseWeights& w) {
   size_t count = 0;
   for (size_t tap = 0; tap < w.kernel_height * w.kernel_width; ++tap) {
     for (size_t c = 0; c < w.channels; ++c) {
-      const int32_t weight = Centered(w, tap, c);
+      const int32_t weight = CenteredWeight(w, tap, c);
       if (weight != Fitting(weight) && ++count > kMaxOutliers) return false;
     }
   }
@@ -71,22 +65,26 @@ void PackLane(const DepthwiseWeights& w, size_t c, int32_t offset, size_t lanes,
   for (size_t ky = 0; ky < w.kernel_height; ++ky) {
     for (size_t kx = 0; kx < w.kernel_width; ++kx) {
       const size_t group = kx * groups + ky / taps;
-      const int32_t weight = Centered(w, ky * w.kernel_width + kx, c) - offset;
+      const int32_t weight = CenteredWeight(w, ky * w.kernel_width + kx, c) - offset;
       packed[(group * lanes + lane) * taps + ky % taps] = static_cast<T>(sizeof(T) == 1 ? Fitting(weight) : weight);
     }
   }
 }
 
-// No |sum| is larger, whatever x is; sums beyond int32 wrap, to at most 2^31.
-double MaxAccumulator(const DepthwiseWeights& w) {
+}  // namespace
+
+int32_t CenteredWeight(const DepthwiseWeights& w, size_t tap, size_t c) {
+  const uint8_t byte = w.data[tap * w.channels + c];
+  return (w.is_signed ? static_cast<int8_t>(byte) : byte) - w.zero_points[w.zero_point_per_channel ? c : 0];
+}
+
+double MaxDepthwiseAccumulator(const DepthwiseWeights& w) {
   double largest_bias = 0;
   for (size_t c = 0; w.bias != nullptr && c < w.channels; ++c)
     largest_bias = std::max(largest_bias, std::abs(static_cast<double>(w.bias[c])));
   const double taps = static_cast<double>(w.kernel_height) * static_cast<double>(w.kernel_width);
   return std::min(255.0 * 255.0 * taps + largest_bias, 2147483648.0);
 }
-
-}  // namespace
 
 bool FitsEightBits(const DepthwiseWeights& weights) {
   for (size_t c = 0; c < weights.channels; ++c) {
@@ -128,7 +126,7 @@ Status PackDepthwise(const DepthwiseKernel& kernel, const DepthwiseWeights& w, i
       if (byte >= block.channels) continue;
       const size_t c = block.channel + byte;
       uint32_t sum = 0;
-      for (size_t tap = 0; tap < w.kernel_height * w.kernel_width; ++tap) sum += static_cast<uint32_t>(Centered(w, tap, c));
+      for (size_t tap = 0; tap < w.kernel_height * w.kernel_width; ++tap) sum += static_cast<uint32_t>(CenteredWeight(w, tap, c));
       const uint32_t bias = w.bias != nullptr ? static_cast<uint32_t>(w.bias[c]) : 0;
       init[b * lanes + lane] = static_cast<int32_t>(bias - static_cast<uint32_t>(x_zero_point) * sum);
       multipliers[b * lanes + lane] = w.multipliers[c];
@@ -138,7 +136,7 @@ Status PackDepthwise(const DepthwiseKernel& kernel, const DepthwiseWeights& w, i
       }
       const int32_t offset = has_few_outliers ? 0 : RangeOf(w, c).offset();
       for (size_t tap = 0; has_few_outliers && tap < w.kernel_height * w.kernel_width; ++tap) {
-        const int32_t weight = Centered(w, tap, c), rest = weight - Fitting(weight);
+        const int32_t weight = CenteredWeight(w, tap, c), rest = weight - Fitting(weight);
         if (rest == 0) continue;
         const size_t pixel = kernel.order[lane] / (lanes / block.pixels);
         packed->outliers.push_back({lane, pixel, byte, tap / w.kernel_width, tap % w.kernel_width, rest});
@@ -157,7 +155,7 @@ Status PackDepthwise(const DepthwiseKernel& kernel, const DepthwiseWeights& w, i
   packed->epilogue.numerics = numerics;
   Scales scales;
   scales.per_channel_double = multipliers.data();
-  PrepareRequant(scales, count, count, MaxAccumulator(w), init + count, init + 2 * count, &packed->epilogue);
+  PrepareRequant(scales, count, count, MaxDepthwiseAccumulator(w), init + count, init + 2 * count, &packed->epilogue);
   return {};
 }
 

@@ -44,6 +44,12 @@ struct PackedDepthwise {
   size_t size_bytes() const { return weights.size_bytes() + offsets.size_bytes() + lanes.size_bytes(); }
 };
 
+// The weight of channel c at tap `tap`, less its zero point.
+int32_t CenteredWeight(const DepthwiseWeights& weights, size_t tap, size_t c);
+
+// No |sum| is larger, whatever x is; sums beyond int32 wrap, to at most 2^31.
+double MaxDepthwiseAccumulator(const DepthwiseWeights& weights);
+
 // Whether all weights fit an 8-bit kernel: those of a channel within 8 bits of each other (always), around an offset of 8 bits.
 bool FitsEightBits(const DepthwiseWeights& weights);
 

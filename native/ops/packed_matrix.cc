@@ -153,12 +153,19 @@ bool HasZeroPoint(const GemmKernel& kernel, const MatrixView& b) {
          std::count(b.zero_point, b.zero_point + count, none) != static_cast<ptrdiff_t>(count);
 }
 
+struct PackedSizes {
+  size_t column_of_panels, panels, columns;  // bytes
+};
+
+PackedSizes SizesOf(const GemmKernel& kernel, size_t taps, size_t k, size_t n) {
+  const size_t element_bytes = kernel.b_domain == BDomain::kS16 ? 2 : 1;
+  const size_t column = taps * RoundUp(k, kernel.kr) * element_bytes;
+  return {column, column * RoundUp(n, kernel.nr_step), RoundUp(n, kMaxNr) * sizeof(int32_t)};
+}
+
 // Sizes everything and sets it to zeros. Reads nothing of B.
 Status Prepare(const GemmKernel& kernel, const MatrixView& b, PackedMatrix* packed) {
-  const size_t element_bytes = kernel.b_domain == BDomain::kS16 ? 2 : 1;
-  const size_t k_padded = b.taps * RoundUp(b.k, kernel.kr), n_padded = RoundUp(b.n, kMaxNr);
-  const size_t panels_bytes = k_padded * RoundUp(b.n, kernel.nr_step) * element_bytes;
-  const size_t column_bytes = n_padded * sizeof(int32_t);
+  const auto [panel_column, panels_bytes, column_bytes] = SizesOf(kernel, b.taps, b.k, b.n);
   if (!packed->panels.Reserve(panels_bytes) || !packed->column_sums.Reserve(column_bytes) ||
       !packed->zero_points.Reserve(column_bytes)) {
     return {StatusCode::kOutOfMemory, "not enough memory for the packed matrix"};
@@ -168,7 +175,7 @@ Status Prepare(const GemmKernel& kernel, const MatrixView& b, PackedMatrix* pack
   packed->taps = b.taps;
   packed->k = b.k;
   packed->n = b.n;
-  packed->panel_bytes = k_padded * packed->shape.nr * element_bytes;
+  packed->panel_bytes = panel_column * packed->shape.nr;
   packed->has_zero_point = false;
   packed->outliers.clear();
   packed->max_magnitude = 0;
@@ -225,6 +232,22 @@ Status PackMatrix(const GemmKernel& kernel, const MatrixView& b, PackedMatrix* p
     packed->max_magnitude += static_cast<uint64_t>(std::abs(rest));
   }
   return {};
+}
+
+size_t ComputedMatrixBytes(const GemmKernel& kernel, size_t k, size_t n) {
+  const PackedSizes sizes = SizesOf(kernel, 1, k, n);
+  return RoundUp(sizes.panels, kAlignment) + 2 * sizes.columns;
+}
+
+void PackComputedMatrix(const GemmKernel& kernel, const MatrixView& b, void* memory, PackedMatrix* packed) {
+  const PackedSizes sizes = SizesOf(kernel, 1, b.k, b.n);
+  auto* bytes = static_cast<char*>(memory);
+  packed->panels.Borrow(bytes, sizes.panels);
+  bytes += RoundUp(sizes.panels, kAlignment);
+  packed->column_sums.Borrow(bytes, sizes.columns);
+  packed->zero_points.Borrow(bytes + sizes.columns, sizes.columns);
+  static_cast<void>(Prepare(kernel, b, packed).ok());  // there is memory for everything
+  Write(b, packed);
 }
 
 }  // namespace octensor

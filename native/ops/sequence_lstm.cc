@@ -6,9 +6,12 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <utility>
+#include <vector>
 
 #include "core/old_libm.h"
 #include "ops/float_fields.h"
+#include "ops/gate_product.h"
 #include "ops/recurrent_parts.h"
 #include "ops/step.h"
 
@@ -123,8 +126,6 @@ class IntegerLstmStep : public LstmStep {
   size_t scratch_bytes() const override { return ((kGates + 1) * p_.units + p_.depth) * sizeof(int16_t); }
 
  private:
-  int32_t Scale(int32_t x, FixedPoint factor) const { return ScaleSum(x, factor, q_.numerics); }
-
   void Activate(const RunMemory& memory, size_t gate, const int16_t* x, const int16_t* hidden, int16_t* values) const {
     const GatePlaces& places = p_.gates[gate];
     const auto* input = memory.In<int8_t>(places.input);
@@ -133,10 +134,17 @@ class IntegerLstmStep : public LstmStep {
       const uint32_t bias = places.has_bias ? static_cast<uint32_t>(memory.In<int32_t>(places.bias)[u]) : 0;
       const int32_t sum = WrappingDot(x, input + u * p_.depth, q_.input_zero_points[gate], p_.depth);
       const int32_t again = WrappingDot(hidden, recurrent + u * p_.units, q_.recurrent_zero_points[gate], p_.units);
-      const int32_t from_input = Saturate16(Scale(static_cast<int32_t>(bias + static_cast<uint32_t>(sum)), q_.input[gate]));
-      const int32_t value = Saturate16(from_input + Saturate16(Scale(again, q_.recurrent[gate])));
-      values[u] = static_cast<int16_t>(gate == kCellGate ? Tanh(value, 3, 0) : Sigmoid(value));
+      values[u] = GateValue(gate, static_cast<int32_t>(bias + static_cast<uint32_t>(sum)), again);
     }
+  }
+
+ protected:
+  int32_t Scale(int32_t x, FixedPoint factor) const { return ScaleSum(x, factor, q_.numerics); }
+
+  int16_t GateValue(size_t gate, int32_t from_input, int32_t from_hidden) const {
+    const int32_t sum = Saturate16(Scale(from_input, q_.input[gate]));
+    const int32_t value = Saturate16(sum + Saturate16(Scale(from_hidden, q_.recurrent[gate])));
+    return static_cast<int16_t>(gate == kCellGate ? Tanh(value, 3, 0) : Sigmoid(value));
   }
 
   void Update(const int16_t* gates, int8_t* hidden, int16_t* cell) const {
@@ -170,6 +178,49 @@ class IntegerLstmStep : public LstmStep {
   IntegerLstmParams q_;
 };
 
+// The same with constant weights: those of all gates are one matrix, which is multiplied with the inputs of all steps at once, and
+// one that is multiplied with the hidden states of all batches in every step.
+class PackedLstmStep : public IntegerLstmStep {
+ public:
+  PackedLstmStep(const LstmParams& params, const IntegerLstmParams& q, GateProduct input, GateProduct recurrent, size_t threads)
+      : IntegerLstmStep(params, q), input_(std::move(input)), recurrent_(std::move(recurrent)) {
+    const size_t row_bytes = kGates * p_.units * sizeof(int32_t);
+    again_at_ = RoundUp(p_.batches * p_.steps * row_bytes, kAlignment);
+    gates_at_ = again_at_ + RoundUp(p_.batches * row_bytes, kAlignment);
+    rows_at_ = gates_at_ + RoundUp(kGates * p_.units * sizeof(int16_t), kAlignment);
+    scratch_bytes_ = rows_at_ + std::max(input_.scratch_bytes(threads), recurrent_.scratch_bytes(threads));
+  }
+
+  void Run(const RunMemory& memory) const override {
+    auto* sums = reinterpret_cast<int32_t*>(memory.scratch);
+    auto* again = reinterpret_cast<int32_t*>(memory.scratch + again_at_);
+    auto* gates = reinterpret_cast<int16_t*>(memory.scratch + gates_at_);
+    auto* hidden = memory.Out<int8_t>(p_.next_hidden);
+    auto* cell = memory.Out<int16_t>(p_.next_cell);
+    std::memmove(hidden, memory.In<int8_t>(p_.hidden), p_.batches * p_.units);
+    std::memmove(cell, memory.In<int16_t>(p_.cell), p_.batches * p_.units * sizeof(int16_t));
+    input_.Run(memory.In<int8_t>(p_.x), p_.batches * p_.steps, sums, memory.scratch + rows_at_, memory.threads);
+    for (size_t t = 0; t < p_.steps; ++t) {
+      recurrent_.Run(hidden, p_.batches, again, memory.scratch + rows_at_, memory.threads);
+      for (size_t n = 0; n < p_.batches; ++n) {
+        const size_t row = p_.RowOf(n, t), state = n * p_.units, width = kGates * p_.units;
+        for (size_t i = 0; i < width; ++i) gates[i] = GateValue(i / p_.units, sums[row * width + i], again[n * width + i]);
+        for (size_t u = 0; u < p_.units; ++u) Update(gates + u, hidden + state + u, cell + state + u);
+        std::memmove(memory.Out<int8_t>(p_.y) + row * p_.units, hidden + state, p_.units);
+      }
+    }
+  }
+
+  const char* kernel() const override { return input_.kernel(); }
+  size_t scratch_bytes() const override { return scratch_bytes_; }
+  size_t size_bytes() const override { return input_.size_bytes() + recurrent_.size_bytes(); }
+
+ private:
+  GateProduct input_, recurrent_;
+  // Of scratch memory: the sums of the inputs, those of the hidden states, a row's gates, what products need.
+  size_t again_at_, gates_at_, rows_at_, scratch_bytes_;
+};
+
 // Names of fields live as long as the program.
 struct GateNames {
   const char *input, *recurrent, *bias;
@@ -193,7 +244,7 @@ LstmParams ReadLstm(StepFields* fields, bool is_float) {
   p.x = fields->In("x", x_count, bytes), p.y = fields->Out("y", y_count, bytes);
   p.hidden = fields->In("hidden", states, bytes), p.next_hidden = fields->Out("nextHidden", states, bytes);
   p.cell = fields->In("cell", states, cell_bytes), p.next_cell = fields->Out("nextCell", states, cell_bytes);
-  for (size_t gate = 0; gate < kGates; ++gate) {
+  for (size_t gate = 0; gate < kGates && !fields->Has("inputWeights"); ++gate) {
     const GateNames& names = kGateNames[gate];
     GatePlaces& places = p.gates[gate];
     places.input = fields->In(names.input, inputs, bytes);
@@ -229,12 +280,42 @@ IntegerLstmParams ReadIntegerLstm(StepFields* fields) {
   return q;
 }
 
+void MakePackedLstm(StepFields* fields, const LstmParams& p, const IntegerLstmParams& q, std::unique_ptr<Step>* step) {
+  const size_t columns = CheckedProduct(fields, "units", {kGates, p.units});
+  bool are_signed[2];
+  const uint8_t* input = fields->Bytes("inputWeights", CheckedProduct(fields, "depth", {columns, p.depth}), are_signed);
+  const uint8_t* again = fields->Bytes("recurrentWeights", CheckedProduct(fields, "units", {columns, p.units}), are_signed + 1);
+  const int32_t* bias = fields->Int32s("biases", columns);
+  CheckedProduct(fields, "steps", {p.batches, p.steps, columns, sizeof(int32_t)});  // of sums
+  if (!(are_signed[0] && are_signed[1])) fields->Fail("inputWeights", StatusCode::kShape, "expected Int8Arrays");
+  const auto is_byte = [](int32_t x) { return x >= -128 && x <= 127; };
+  const bool are_bytes = is_byte(q.x_zero_point) && is_byte(q.hidden_zero_point) &&
+                         std::all_of(q.input_zero_points, q.input_zero_points + kGates, is_byte) &&
+                         std::all_of(q.recurrent_zero_points, q.recurrent_zero_points + kGates, is_byte);
+  if (!are_bytes) fields->Fail("zeroPoints", StatusCode::kQuantization, "expected zero points of int8");
+  if (!fields->ok()) return;
+  std::vector<int32_t> input_zeros(columns), recurrent_zeros(columns);
+  for (size_t i = 0; i < columns; ++i) {
+    input_zeros[i] = q.input_zero_points[i / p.units];
+    recurrent_zeros[i] = q.recurrent_zero_points[i / p.units];
+  }
+  GateProduct from_input, from_hidden;
+  const StepEnvironment& environment = fields->environment();
+  Status status = from_input.Pack(environment.isa, input, columns, p.depth, input_zeros.data(), q.x_zero_point, bias);
+  if (status.ok()) {
+    status = from_hidden.Pack(environment.isa, again, columns, p.units, recurrent_zeros.data(), q.hidden_zero_point, nullptr);
+  }
+  if (!status.ok()) return fields->Fail("inputWeights", status.code, status.message);
+  *step = std::make_unique<PackedLstmStep>(p, q, std::move(from_input), std::move(from_hidden), environment.threads);
+}
+
 }  // namespace
 
 // float: a flag, else int8; batches, steps, depth, units; timeMajor: a flag; x[batches, steps, depth] or [steps, batches,
 // depth]; y the same with units; hidden, nextHidden: [batches, units] of x's type; cell, nextCell: of int16 or float32; for
 // each gate i: input<i>[units, depth], recurrent<i>[units, units], bias<i>[units], optional, int32 or float32. float: cellClip.
-// Else IntegerLstmParams
+// Else IntegerLstmParams; and instead of input<i>, recurrent<i>, bias<i>, where they are constant, those of all gates one after the
+// other: inputWeights, recurrentWeights: int8, biases: int32[4 units]
 void MakeSequenceLstmStep(StepFields* fields, std::unique_ptr<Step>* step) {
   const bool is_float = fields->Flag("float");
   const LstmParams p = ReadLstm(fields, is_float);
@@ -244,6 +325,7 @@ void MakeSequenceLstmStep(StepFields* fields, std::unique_ptr<Step>* step) {
     return;
   }
   const IntegerLstmParams q = ReadIntegerLstm(fields);
+  if (fields->Has("inputWeights")) return MakePackedLstm(fields, p, q, step);
   if (fields->ok()) *step = std::make_unique<IntegerLstmStep>(p, q);
 }
 

@@ -57,17 +57,21 @@ const uint8_t* StepFields::Bytes(const char* name, size_t count, bool* is_signed
 
 Place StepFields::FindPlace(const char* name, size_t count, size_t element_bytes, bool may_be_constant) {
   const auto limit = static_cast<int64_t>(kMaxStepBytes);
-  const int64_t number = Integer(name, -limit, limit);
+  const auto most = static_cast<int64_t>(environment_.binding_count * kBindingStep) + limit;
+  const int64_t number = Integer(name, -limit, most);
   if (!ok()) return {};
   const bool is_constant = number < 0;
-  const auto offset = static_cast<size_t>(is_constant ? -1 - number : number);
-  const size_t end = is_constant ? environment_.constant_bytes : environment_.value_bytes;
+  const size_t binding = is_constant ? 0 : static_cast<size_t>(number) / kBindingStep;
+  const size_t offset = is_constant ? static_cast<size_t>(-1 - number) : static_cast<size_t>(number) % kBindingStep;
+  const size_t end = is_constant    ? environment_.constant_bytes
+                     : binding == 0 ? environment_.value_bytes
+                                    : environment_.bindings[binding - 1].bytes;
   const bool fits = offset <= end && count <= (end - offset) / element_bytes && offset % element_bytes == 0;
   if ((is_constant && !may_be_constant) || !fits) {
     Fail(name, StatusCode::kShape, "expected a place inside the program's memory");
     return {};
   }
-  return {offset, is_constant};
+  return {offset, is_constant, static_cast<uint8_t>(binding)};
 }
 
 }  // namespace octensor

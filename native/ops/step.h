@@ -12,10 +12,11 @@
 
 namespace octensor {
 
-// Where a value stands: a byte offset into the run's memory, or into the program's constants.
+// Where a value stands: a byte offset into the run's memory, into the program's constants, or into what is bound to the run.
 struct Place {
   size_t offset = 0;
   bool is_constant = false;
+  uint8_t binding = 0;  // 1 + index of one of RunMemory::bound
 };
 
 // The memory of one run.
@@ -25,6 +26,8 @@ struct RunMemory {
   uint8_t* scratch;          // 64-byte aligned; contents do not survive a step
   size_t threads;            // 1 to StepEnvironment::threads
   bool* refused = nullptr;   // of the run; null where nobody asks
+  // Memory of the run's inputs and outputs, 16-byte aligned, as many as StepEnvironment::bindings.
+  uint8_t* const* bound = nullptr;
 
   // The run ends here: the data is none that the operator takes. What the step has written so far does not count.
   void Refuse() const {
@@ -33,12 +36,13 @@ struct RunMemory {
 
   template <typename T>
   const T* In(Place place) const {
-    return reinterpret_cast<const T*>((place.is_constant ? constants : values) + place.offset);
+    return reinterpret_cast<const T*>((place.is_constant ? constants : Writable(place)) + place.offset);
   }
   template <typename T>
   T* Out(Place place) const {
-    return reinterpret_cast<T*>(values + place.offset);
+    return reinterpret_cast<T*>(Writable(place) + place.offset);
   }
+  uint8_t* Writable(Place place) const { return place.binding == 0 ? values : bound[place.binding - 1]; }
 };
 
 class Step {
@@ -53,16 +57,28 @@ class Step {
   virtual size_t size_bytes() const { return 0; }
 };
 
+// An input or output of runs that steps may read and write where the caller has it. `offset`: its place in the run's own memory,
+// where it stands when nothing is bound.
+struct Binding {
+  size_t offset, bytes;
+  bool is_output;
+};
+
+constexpr size_t kMaxBindings = 64;
+
 // What steps are made for.
 struct StepEnvironment {
   Isa isa;
   size_t threads;
   size_t value_bytes;     // of RunMemory::values
   size_t constant_bytes;  // of RunMemory::constants
+  const Binding* bindings = nullptr;
+  size_t binding_count = 0;
 };
 
 // The largest product of dimensions, and the largest count of bytes, that a step accepts: sums of a few never overflow.
 constexpr size_t kMaxStepBytes = size_t{1} << 40;
+constexpr size_t kBindingStep = 2 * kMaxStepBytes;
 
 enum class FieldType : uint8_t { kNumber, kInt8, kUint8, kInt16, kInt32, kFloat32, kFloat64 };
 
@@ -100,8 +116,8 @@ class StepFields {
   // Of an array, else 0.
   size_t Length(const char* name) const;
 
-  // Places hold at least `count` elements and are aligned to one; numbers >= 0 are offsets of values, and -1 - offset is one of
-  // constants.
+  // Places hold at least `count` elements and are aligned to one; numbers >= 0 are offsets of values, -1 - offset is one of
+  // constants, and (1 + i) * kBindingStep + offset one of binding i.
   Place In(const char* name, size_t count, size_t element_bytes) { return FindPlace(name, count, element_bytes, true); }
   Place Out(const char* name, size_t count, size_t element_bytes) { return FindPlace(name, count, element_bytes, false); }
 

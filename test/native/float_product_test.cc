@@ -105,6 +105,13 @@ TEST_CASE("attention of each head") {
       StepCase wrong = test;
       CHECK(wrong.Change(name, 1000000).Make("float-attention", Isa::kScalar, y_count) == nullptr);
     }
+    // A mask of zeros changes nothing; one that is neither the scores' size nor 1 is refused.
+    StepCase masked = test;
+    masked.Input("mask", std::vector<float>(h.keys)).Integers("maskDims", {1, 1, 1, static_cast<int32_t>(h.keys)});
+    RunOnEveryIsa(&masked, "float-attention", y_count, [&](const std::vector<float>& y) { CheckClose(y, exact, 3e-6); });
+    StepCase other = test;
+    other.Input("mask", std::vector<float>(h.keys)).Integers("maskDims", {1, 1, 1, static_cast<int32_t>(h.keys) + 1});
+    CHECK(other.Make("float-attention", Isa::kScalar, y_count) == nullptr);
   }
 }
 

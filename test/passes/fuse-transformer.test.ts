@@ -81,10 +81,13 @@ interface Attention {
   readonly factor?: number;
   readonly transposeB?: boolean;
   readonly vPerm?: readonly number[];
+  readonly mask?: readonly number[];
+  readonly isMaskFirst?: boolean;
   readonly outputs?: readonly string[];
 }
 
-function attention({ scale, factor = 8, transposeB = false, vPerm = [0, 2, 1, 3], outputs = ['y'] }: Attention = {}): Graph {
+function attention(options: Attention = {}): Graph {
+  const { scale, factor = 8, transposeB = false, vPerm = [0, 2, 1, 3], mask, isMaskFirst = false, outputs = ['y'] } = options;
   const [batches, heads, queries, keys, depth, width] = [2, 3, 4, 5, 6, 7];
   const values: Value[] = [
     float('q', [batches, queries, heads, depth]),
@@ -93,22 +96,27 @@ function attention({ scale, factor = 8, transposeB = false, vPerm = [0, 2, 1, 3]
     float('qt', [batches, heads, queries, depth]),
     float('kt', transposeB ? [batches, heads, keys, depth] : [batches, heads, depth, keys]),
     float('vt', [batches, heads, keys, width]),
-    ...['scores', 'scaled', 'weights'].map((name) => float(name, [batches, heads, queries, keys])),
+    ...['scores', 'scaled', 'masked', 'weights'].map((name) => float(name, [batches, heads, queries, keys])),
     float('context', [batches, heads, queries, width]),
     float('y', [batches, queries, heads, width]),
     float('factor', [1]),
+    ...(mask === undefined ? [] : [float('mask', mask)]),
   ];
+  const scaled = scale === undefined ? 'scores' : 'scaled';
+  const sum = isMaskFirst ? ['mask', scaled] : [scaled, 'mask'];
   const nodes: NodeSketch[] = [
     { op: 'Transpose', inputs: ['q'], outputs: ['qt'], attributes: { perm: [0, 2, 1, 3] } },
     { op: 'Transpose', inputs: ['k'], outputs: ['kt'], attributes: { perm: transposeB ? [0, 2, 1, 3] : [0, 2, 3, 1] } },
     { op: 'Transpose', inputs: ['v'], outputs: ['vt'], attributes: { perm: vPerm } },
     { op: 'MatMul', inputs: ['qt', 'kt'], outputs: ['scores'], attributes: { transposeB } },
     ...(scale === undefined ? [] : [{ op: scale, inputs: ['scores', 'factor'], outputs: ['scaled'] }]),
-    { op: 'Softmax', inputs: [scale === undefined ? 'scores' : 'scaled'], outputs: ['weights'], attributes: { axis: -1 } },
+    ...(mask === undefined ? [] : [{ op: 'Add', inputs: sum, outputs: ['masked'] }]),
+    { op: 'Softmax', inputs: [mask === undefined ? scaled : 'masked'], outputs: ['weights'], attributes: { axis: -1 } },
     { op: 'MatMul', inputs: ['weights', 'vt'], outputs: ['context'] },
     { op: 'Transpose', inputs: ['context'], outputs: ['y'], attributes: { perm: [0, 2, 1, 3] } },
   ];
-  return graphOf({ values, inputs: ['q', 'k', 'v'], outputs, nodes, constants: { factor: floats(factor) } });
+  const inputs = ['q', 'k', 'v', ...(mask === undefined ? [] : ['mask'])];
+  return graphOf({ values, inputs, outputs, nodes, constants: { factor: floats(factor) } });
 }
 
 test('attention is one operator, whatever scales it', async (t) => {
@@ -131,6 +139,25 @@ test('attention is one operator, whatever scales it', async (t) => {
       [['HeadAttention', ['q', 'k', 'v'], attributes]],
     );
   }
+});
+
+test('a mask that is added to scores is part of it', async (t) => {
+  for (const mask of [[2, 1, 1, 5], [4, 5], [1, 3, 4, 5], [2, 3, 4, 1], []]) {
+    for (const scaling of [{}, { scale: 'Div' }, { scale: 'Mul' }] as const) {
+      for (const isMaskFirst of [false, true]) {
+        const nodes = await fused(t, attention({ mask, ...scaling, isMaskFirst }));
+        t.deepEqual(
+          nodes.map((node) => [node.op, node.inputs]),
+          [['HeadAttention', ['q', 'k', 'v', 'mask']]],
+        );
+      }
+    }
+  }
+});
+
+test('a mask that is added to something else, or masked scores that somebody else reads, stay', async (t) => {
+  t.is((await fused(t, attention({ mask: [4, 5], outputs: ['y', 'masked'] }))).length, 8);
+  t.is((await fused(t, attention({ mask: [4, 5], outputs: ['y', 'scores'] }))).length, 8);
 });
 
 test('scores that somebody else reads, other orders and negative scales stay', async (t) => {

@@ -129,7 +129,7 @@ withAddon('the addon is loaded once', (t) => {
 
 const never = () => undefined as never;
 const fake: Addon = {
-  abi: 3,
+  abi: 4,
   isas: ['scalar'],
   cores: 1,
   kernels: [],
@@ -154,12 +154,12 @@ const fake: Addon = {
 
 test('an addon of another version or with a function missing is refused', (t) => {
   t.is(faultOf(fake), undefined);
-  t.is(faultOf({ ...fake, abi: 1 }), 'its interface is version 1, expected 3');
-  t.is(faultOf({ ...fake, abi: undefined }), 'its interface is version undefined, expected 3');
+  t.is(faultOf({ ...fake, abi: 1 }), 'its interface is version 1, expected 4');
+  t.is(faultOf({ ...fake, abi: undefined }), 'its interface is version undefined, expected 4');
   t.is(faultOf({ ...fake, gemm: undefined }), 'it has no function gemm');
   t.is(faultOf({ ...fake, isas: [] }), 'it lists no instruction sets');
   t.is(faultOf({ ...fake, kernels: undefined }), 'it lists no kernels');
-  t.is(faultOf(undefined), 'its interface is version undefined, expected 3');
+  t.is(faultOf(undefined), 'its interface is version undefined, expected 4');
 });
 
 test('an error of the addon keeps its code and becomes the cause', (t) => {

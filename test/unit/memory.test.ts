@@ -39,6 +39,30 @@ test('a reshaped value stands where the original does, and keeps it alive', (t) 
   t.is(new Set(['x', 'a', 'b'].map((name) => offsets.get(name))).size, 3);
 });
 
+test('an input or output that is all of its memory owns it, with what stands in it', (t) => {
+  const [x, r, a, y] = [operand('x', 4, 4), operand('r', 16), operand('a', 16), operand('y', 16)];
+  const { owners } = planMemory([step('Reshape', [x], [r]), step('Relu', [r], [a]), step('Relu', [a], [y])], [x], [y]);
+  t.deepEqual(
+    [...owners],
+    [
+      ['x', 'x'],
+      ['r', 'x'],
+      ['y', 'y'],
+    ],
+  );
+});
+
+test('memory of an input and an output, of two outputs or of more than an output has no owner', (t) => {
+  const [x, y, z] = [operand('x', 4, 4), operand('y', 16), operand('z', 2, 8)];
+  t.is(planMemory([step('Reshape', [x], [y])], [x], [y]).owners.size, 0);
+  t.is(planMemory([], [x], [x]).owners.size, 0);
+  const twoOutputs = planMemory([step('Relu', [x], [y]), step('Reshape', [y], [z])], [x], [y, z]);
+  t.deepEqual([...twoOutputs.owners.keys()], ['x']);
+  const [whole, part] = [operand('whole', 4, 4), operand('part', 2, 4)];
+  const sliced = [step('Relu', [x], [whole]), step('Slice', [whole], [part], { begin: [2, 0], size: [2, 4] })];
+  t.deepEqual([...planMemory(sliced, [x], [part]).owners.keys()], ['x']);
+});
+
 test('constants have no place', (t) => {
   const [x, w, y] = [operand('x', 4), operand('w', 4), operand('y', 4)];
   const { offsets } = planMemory([step('Add', [x, w], [y])], [x], [y]);

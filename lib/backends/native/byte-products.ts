@@ -94,5 +94,6 @@ function outputFields(step: StepOf<MatMulAttributes>, n: number): NativeStep['fi
   const y = perTensor(step, step.outputs[0]!);
   const [yMin, yMax] = quantizedBounds(step.attributes.activation, y, step.numerics);
   const multipliers = multipliersOf(step, { kind: 'matrix' }, weights);
-  return { outputKind: outputKinds.quantized, numerics, multipliers, yZeroPoint: y.zeroPoint, yMin, yMax };
+  const ySigned = Number(step.outputs[0]!.type === 'int8');
+  return { outputKind: outputKinds.quantized, numerics, multipliers, ySigned, yZeroPoint: y.zeroPoint, yMin, yMax };
 }

@@ -1,5 +1,5 @@
 /** Operators of float32 that multiply what is computed: products of matrices, attention, layer normalization. */
-import type { HeadAttentionAttributes } from '../../ops/head-attention.js';
+import { type HeadAttentionAttributes, maskDims } from '../../ops/head-attention.js';
 import type { LayerNormAttributes } from '../../ops/layer-norm.js';
 import type { MatMulAttributes } from '../../ops/matmul.js';
 import type { Operand } from '../../ops/op.js';
@@ -28,7 +28,7 @@ export const floatProductLowerings: Lowerings = {
   }),
 
   HeadAttention: defineLowering<HeadAttentionAttributes>((step, context) => {
-    const [q, k, v] = step.inputs as readonly [Operand, Operand, Operand];
+    const [q, k, v, mask] = step.inputs as readonly [Operand, Operand, Operand, Operand?];
     const [y] = step.outputs as readonly [Operand];
     const [batches, queries, heads, depth] = q.dims as readonly [number, number, number, number];
     const [, keys, , valueDepth] = v.dims as readonly [number, number, number, number];
@@ -36,7 +36,8 @@ export const floatProductLowerings: Lowerings = {
     if (keys === 0 || depth === 0 || !(scale > 0)) return undefined;
     const places = { q: context.place(q), k: context.place(k), v: context.place(v), y: context.place(y) };
     const sizes = { batches, heads, queries, keys, depth, valueDepth };
-    return [{ kind: 'float-attention', fields: { ...places, ...sizes, beta: isDivided ? 1 / scale : scale } }];
+    const added = mask && { mask: context.place(mask), maskDims: Int32Array.from(maskDims(mask.dims)) };
+    return [{ kind: 'float-attention', fields: { ...places, ...sizes, ...added, beta: isDivided ? 1 / scale : scale } }];
   }),
 
   LayerNorm: defineLowering<LayerNormAttributes>((step, context) => {

@@ -1,6 +1,7 @@
 /** From a plan to the description of a native program. */
 import type { SumAttributes } from '../../ops/add-sub.js';
 import { nodeError, type Operand } from '../../ops/op.js';
+import { sizeBytesOf } from '../../plan/memory.js';
 import type { Plan, Step } from '../../plan/plan.js';
 import type { TypedArray } from '../../typed-array.js';
 import { addFields } from './binary.js';
@@ -20,9 +21,22 @@ export interface LoweredPlan {
   readonly steps: readonly LoweredStep[];
   readonly native: readonly NativeStep[];
   readonly constants: Uint8Array;
+  readonly bindings: readonly Binding[];
+}
+
+/** An input or output that the program reads or writes where the caller has it, if it is given that memory. */
+export interface Binding {
+  readonly name: string;
+  readonly isOutput: boolean;
+  readonly offset: number;
+  readonly bytes: number;
 }
 
 const alignment = 64;
+
+/** As in native/ops/step.h. */
+const maxBindings = 64;
+const bindingStep = 2 ** 41;
 
 /** Constants that steps read in place, each once. */
 class ConstantPool {
@@ -55,10 +69,15 @@ class ConstantPool {
 
 export function lowerPlan(plan: Plan): LoweredPlan {
   const pool = new ConstantPool();
+  const { offsets, owners } = plan.memory;
+  const bindings = bindingsOf(plan);
+  const indexes = new Map(bindings.map(({ name }, i) => [name, i]));
   const context: LoweringContext = {
     place({ name, constant }: Operand): number {
       if (constant !== undefined) return -1 - pool.offsetOf(name, constant.data as TypedArray);
-      return plan.memory.offsets.get(name)!;
+      const offset = offsets.get(name)!;
+      const index = indexes.get(owners.get(name)!);
+      return index === undefined ? offset : (1 + index) * bindingStep + offset - bindings[index]!.offset;
     },
     constant: (data) => -1 - pool.add(data),
   };
@@ -70,7 +89,15 @@ export function lowerPlan(plan: Plan): LoweredPlan {
     for (const each of lowered ?? []) native.push(each);
     return { step, first, last: native.length, onReference: lowered === undefined };
   });
-  return { steps, native, constants: pool.toBytes() };
+  return { steps, native, constants: pool.toBytes(), bindings };
+}
+
+function bindingsOf({ inputs, outputs, memory: { offsets, owners } }: Plan): readonly Binding[] {
+  const bound = (operands: readonly Operand[], isOutput: boolean) =>
+    operands
+      .filter(({ name, type }) => owners.get(name) === name && type !== 'string')
+      .map((operand) => ({ name: operand.name, isOutput, offset: offsets.get(operand.name)!, bytes: sizeBytesOf(operand) }));
+  return [...bound(inputs, false), ...bound(outputs, true)].slice(0, maxBindings);
 }
 
 function lower(step: Step, context: LoweringContext): readonly NativeStep[] | undefined {

@@ -85,17 +85,35 @@ function lstmFields({ inputs, outputs, attributes }: StepOf<LstmAttributes>, con
   const [first, second, depth] = inputs[0]!.dims as [number, number, number];
   const [batches, steps] = attributes.timeMajor ? [second, first] : [first, second];
   const [y, nextHidden, nextCell] = outputs.map((output) => context.place(output));
-  const weights = gates.flatMap((_, i): [string, number][] => [
-    [`input${i}`, place(1 + i)],
-    [`recurrent${i}`, place(5 + i)],
-    ...(inputs[12 + i] === undefined ? [] : [[`bias${i}`, place(12 + i)] as [string, number]]),
-  ]);
+  const packed = constantGates(inputs);
+  const weights =
+    packed === undefined
+      ? gates.flatMap((_, i): [string, number][] => [
+          [`input${i}`, place(1 + i)],
+          [`recurrent${i}`, place(5 + i)],
+          ...(inputs[12 + i] === undefined ? [] : [[`bias${i}`, place(12 + i)] as [string, number]]),
+        ])
+      : [];
   return {
     ...{ x: place(0), hidden: place(outputState), cell: place(cellState) },
     ...{ y: y!, nextHidden: nextHidden!, nextCell: nextCell! },
     ...{ batches, steps, depth, units: inputs[2]!.dims[0]!, timeMajor: Number(attributes.timeMajor) },
     ...Object.fromEntries(weights),
+    ...packed,
   };
+}
+
+/** The weights and biases of all gates one after the other, where all are constants of an int8 layer. */
+function constantGates(inputs: StepOf<LstmAttributes>['inputs']) {
+  const [input, recurrent, bias] = [1, 5, 12].map((first) => inputs.slice(first, first + 4));
+  const isKnown = (operand: Operand | undefined) => operand?.type === 'int8' && operand.constant !== undefined;
+  if (![...input!, ...recurrent!].every(isKnown) || bias!.some((operand) => operand && !operand.constant)) return undefined;
+  const units = input![0]!.dims[0]!;
+  const bytes = (operands: readonly (Operand | undefined)[]) =>
+    Int8Array.from(operands.flatMap((operand) => Array.from(operand!.constant!.data as Int8Array)));
+  const biases = new Int32Array(4 * units);
+  for (const [i, operand] of bias!.entries()) if (operand) biases.set(operand.constant!.data as Int32Array, i * units);
+  return { inputWeights: bytes(input!), recurrentWeights: bytes(recurrent!), biases };
 }
 
 /** The numbers of lib/ops/lstm-steps.ts. */

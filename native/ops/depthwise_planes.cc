@@ -1,0 +1,200 @@
+// Depthwise convolution of 8-bit tensors whose channels come before rows and columns, plane by plane: each is copied with its
+// padding, computed as one line (kernels/depthwise_plane.h), and copied out without what stands between rows.
+#include <algorithm>
+#include <cstring>
+#include <memory>
+#include <vector>
+
+#include "core/thread_pool.h"
+#include "kernels/depthwise_plane.h"
+#include "ops/depthwise_lines.h"
+#include "ops/requant_params.h"
+
+namespace octensor {
+namespace {
+
+constexpr size_t kPlanesPerItem = 8;
+// Of the smallest plane of outputs: below, what is done once for each row and each channel takes longer than transposing.
+constexpr size_t kMinOutputs = 400;
+// What windows cover, in each direction: the copy stays within a level-2 cache.
+constexpr size_t kMaxCovered = 512;
+
+// Where rows of the padded image stand: those that are the same row of windows, which are `phases` rows apart, follow each other.
+struct PlaneLayout {
+  size_t phases, phase_rows, pitch, left;
+  size_t outputs;  // places on the line
+  size_t x_bytes, y_bytes;
+
+  size_t At(size_t row) const { return (row % phases * phase_rows + row / phases) * pitch; }
+};
+
+PlaneLayout LayoutOf(const ConvGeometry& g) {
+  PlaneLayout layout = {};
+  layout.phases = g.strides[0];
+  layout.phase_rows = (g.covered(0) - 1) / layout.phases + 1;
+  layout.left = g.pads[1];
+  const size_t right = g.covered(1) > layout.left ? g.covered(1) - layout.left : 0;
+  layout.pitch = RoundUp(std::max(layout.left + g.width, right), g.strides[1]);
+  layout.outputs = (g.out_height - 1) * layout.pitch / g.strides[1] + g.out_width;
+  layout.y_bytes = RoundUp(layout.outputs, kPlaneRun) + kPlaneRun;
+  const size_t rows = layout.phases * layout.phase_rows + 1;
+  layout.x_bytes = RoundUp(rows * layout.pitch + kPlaneRun * g.strides[1] + kPlaneSlack, kAlignment);
+  return layout;
+}
+
+bool IsSuited(const ConvGeometry& g) {
+  return g.out_height * g.out_width >= kMinOutputs && g.strides[1] <= 2 && g.dilations[1] == 1 && g.covered(0) <= kMaxCovered &&
+         g.covered(1) <= kMaxCovered && g.width <= kMaxCovered && g.pads[0] <= kMaxCovered && g.pads[1] <= kMaxCovered;
+}
+
+class DepthwisePlanesStep : public Step {
+ public:
+  DepthwisePlanesStep(const DepthwisePlaneKernel& kernel, const Depthwise& depthwise, uint8_t zero_point, size_t threads)
+      : kernel_(kernel),
+        g_(depthwise.geometry),
+        layout_(LayoutOf(g_)),
+        x_(depthwise.x),
+        y_(depthwise.y),
+        x_flip_(depthwise.x_flip),
+        zero_point_(zero_point),
+        epilogue_(depthwise.packed.epilogue) {
+    is_threaded_ = depthwise.macs() >= kMinThreadedDepthwiseMacs;
+    scratch_bytes_ = (layout_.x_bytes + layout_.y_bytes) * (is_threaded_ ? threads : 1);
+    FindPhases();
+    for (size_t ky = 0; ky < g_.kernel[0]; ++ky) {
+      for (size_t kx = 0; kx < g_.kernel[1]; kx += 4) {
+        offsets_.push_back(static_cast<uint32_t>(layout_.At(ky * g_.dilations[0]) + kx));
+      }
+    }
+  }
+
+  // False where a weight does not fit 8 bits.
+  bool Pack(const DepthwiseWeights& w) {
+    const size_t row_quads = (g_.kernel[1] + 3) / 4;
+    quads_.resize(w.channels * offsets_.size());
+    init_.resize(w.channels);
+    for (size_t c = 0; c < w.channels; ++c) {
+      uint32_t sum = 0;
+      for (size_t ky = 0; ky < g_.kernel[0]; ++ky) {
+        for (size_t kx = 0; kx < g_.kernel[1]; ++kx) {
+          const int32_t weight = CenteredWeight(w, ky * g_.kernel[1] + kx, c);
+          if (weight < -128 || weight > 127) return false;
+          quads_[c * offsets_.size() + ky * row_quads + kx / 4].taps[kx % 4] = static_cast<int8_t>(weight);
+          sum += static_cast<uint32_t>(weight);
+        }
+      }
+      const uint32_t bias = w.bias != nullptr ? static_cast<uint32_t>(w.bias[c]) : 0;
+      init_[c] = static_cast<int32_t>(bias - zero_point_ * sum);
+    }
+    return true;
+  }
+
+  Status PrepareEpilogue(const DepthwiseWeights& w) {
+    const size_t count = w.channels * kPlaneLanes;
+    if (!lanes_.Reserve(2 * count * sizeof(int32_t))) return {StatusCode::kOutOfMemory, "not enough memory for the scales"};
+    std::vector<double> multipliers(count);
+    for (size_t i = 0; i < count; ++i) multipliers[i] = w.multipliers[i / kPlaneLanes];
+    Scales scales;
+    scales.per_channel_double = multipliers.data();
+    auto* const first = static_cast<int32_t*>(lanes_.data());
+    PrepareRequant(scales, count, count, MaxDepthwiseAccumulator(w), first, first + count, &epilogue_);
+    return {};
+  }
+
+  void Run(const RunMemory& memory) const override {
+    struct Call {
+      const DepthwisePlanesStep* step;
+      const RunMemory* memory;
+      size_t planes;
+    } call = {this, &memory, g_.batches * g_.channels};
+    const auto body = [](void* context, size_t item, size_t worker) {
+      const Call& c = *static_cast<const Call*>(context);
+      const size_t first = item * kPlanesPerItem;
+      c.step->RunPlanes(*c.memory, first, std::min(first + kPlanesPerItem, c.planes), worker);
+    };
+    const size_t items = (call.planes + kPlanesPerItem - 1) / kPlanesPerItem;
+    if (is_threaded_ && memory.threads > 1) return ThreadPool::Run(memory.threads, items, body, &call);
+    RunPlanes(memory, 0, call.planes, 0);
+  }
+
+  const char* kernel() const override { return kernel_.name; }
+  size_t scratch_bytes() const override { return scratch_bytes_; }
+  size_t size_bytes() const override { return quads_.size() * sizeof(Quad) + lanes_.size_bytes(); }
+
+ private:
+  struct Quad {
+    int8_t taps[4] = {};
+  };
+
+  void RunPlanes(const RunMemory& memory, size_t first, size_t end, size_t worker) const {
+    uint8_t* const x = memory.scratch + worker * (layout_.x_bytes + layout_.y_bytes);
+    uint8_t* const y = x + layout_.x_bytes;
+    // Rows bring what is right of them; the rest of the padding stays as it is from plane to plane.
+    std::memset(x, zero_point_, layout_.x_bytes);
+    DepthwisePlane plane = {};
+    plane.x = x;
+    plane.stride = g_.strides[1];
+    plane.quads = offsets_.size();
+    plane.offsets = offsets_.data();
+    plane.epilogue = &epilogue_;
+    plane.outputs = layout_.outputs;
+    plane.y = y;
+    const PlaneRows out = {g_.out_height, g_.out_width, layout_.pitch / g_.strides[1], g_.out_width};
+    for (size_t i = first; i < end; ++i) {
+      const size_t channel = i % g_.channels;
+      const uint8_t* image = memory.In<uint8_t>(x_) + i * g_.height * g_.width;
+      for (const Phase& phase : phases_) kernel_.load(image + phase.from, x + phase.to, phase.rows, x_flip_, zero_point_);
+      plane.weights = &quads_[channel * offsets_.size()].taps;
+      plane.init = init_[channel];
+      plane.lane0 = channel * kPlaneLanes;
+      kernel_.run(plane);
+      kernel_.store(y, memory.Out<uint8_t>(y_) + i * g_.out_height * g_.out_width, out);
+    }
+  }
+
+  // The rows of one phase, from a place of the image to one of its copy.
+  struct Phase {
+    size_t from, to;
+    PlaneRows rows;
+  };
+
+  // In the order in which they stand in the copy: what a row writes past its end is what comes next.
+  void FindPhases() {
+    const size_t top = g_.pads[0], height = g_.covered(0) > top ? std::min(g_.height, g_.covered(0) - top) : 0;
+    for (size_t phase = 0; phase < layout_.phases; ++phase) {
+      const size_t first = (phase + layout_.phases - top % layout_.phases) % layout_.phases;  // row of the image
+      if (first >= height) continue;
+      const PlaneRows rows = {(height - first - 1) / layout_.phases + 1, g_.width, layout_.phases * g_.width, layout_.pitch};
+      phases_.push_back({first * g_.width, layout_.At(first + top) + layout_.left, rows});
+    }
+  }
+
+  const DepthwisePlaneKernel& kernel_;
+  ConvGeometry g_;
+  PlaneLayout layout_;
+  Place x_, y_;
+  uint8_t x_flip_, zero_point_;
+  std::vector<Phase> phases_;
+  std::vector<uint32_t> offsets_;
+  std::vector<Quad> quads_;  // [channels, offsets]
+  std::vector<int32_t> init_;
+  AlignedBuffer lanes_;  // the two arrays of the epilogue
+  Epilogue epilogue_;
+  size_t scratch_bytes_;
+  bool is_threaded_;
+};
+
+}  // namespace
+
+Status MakeDepthwisePlanes(const Depthwise& depthwise, const DepthwiseWeights& weights, uint8_t zero_point,
+                           const StepEnvironment& environment, std::unique_ptr<Step>* step) {
+  const DepthwisePlaneKernel* kernel = FindDepthwisePlaneKernel(environment.isa);
+  if (kernel == nullptr || !IsSuited(depthwise.geometry)) return {};
+  auto planes = std::make_unique<DepthwisePlanesStep>(*kernel, depthwise, zero_point, environment.threads);
+  if (!planes->Pack(weights)) return {};
+  const Status status = planes->PrepareEpilogue(weights);
+  if (status.ok()) *step = std::move(planes);
+  return status;
+}
+
+}  // namespace octensor
