@@ -1,13 +1,13 @@
-/** A MobileNetV2 for pictures of 28 x 28 (Sandler 2018): inverted residuals with linear bottlenecks, 27,946 weights. */
+/** A MobileNetV2 for pictures of 28 x 28 (Sandler 2018): inverted residuals with linear bottlenecks, 60,874 weights. */
 import * as tf from '@tensorflow/tfjs-layers';
 
-/** Expansion, output channels, stride of each block. */
+/** Expansion, output channels, stride of each block; as in the paper, the first one does not expand. */
 const blocks = [
-  [3, 16, 1],
-  [3, 24, 2],
-  [3, 24, 1],
-  [3, 32, 2],
-  [3, 32, 1],
+  [1, 32, 1],
+  [2, 48, 2],
+  [2, 48, 1],
+  [2, 64, 2],
+  [2, 64, 1],
 ];
 
 /** @param {number} seed of the initial weights */
@@ -28,18 +28,18 @@ export function createNetwork(seed) {
   };
 
   const input = tf.input({ shape: [28, 28, 1], name: 'image' });
-  let x = conv(input, 'stem', 16, 3, 2);
-  let channels = 16;
+  let x = conv(input, 'stem', 32, 3, 2);
+  let channels = 32;
   for (const [i, [expansion, filters, stride]] of blocks.entries()) {
     const name = `block${i + 1}`;
-    let y = conv(x, `${name}_expand`, channels * expansion, 1, 1);
+    let y = expansion === 1 ? x : conv(x, `${name}_expand`, channels * expansion, 1, 1);
     y = depthwise(y, `${name}_depthwise`, stride);
     y = conv(y, `${name}_project`, filters, 1, 1, true);
     const isResidual = stride === 1 && channels === filters;
     x = isResidual ? tf.layers.add({ name: `${name}_add` }).apply([x, y]) : y;
     channels = filters;
   }
-  x = conv(x, 'head', 96, 1, 1);
+  x = conv(x, 'head', 128, 1, 1);
   x = tf.layers.globalAveragePooling2d({ name: 'pool' }).apply(x);
   const logits = tf.layers.dense({ units: 10, kernelInitializer: start(), name: 'logits' }).apply(x);
   return tf.model({ inputs: input, outputs: logits, name: 'digits' });

@@ -4,10 +4,11 @@ import { parseArgs } from 'node:util';
 const usage = `Usage: node examples/qat-digits/index.mjs [options]
   --quick           one seed, four schemes at 8/8 and 2/2, few digits, one epoch
   --seeds N         how many seeds: 1 to N (3)
-  --float-epochs N  of the float model (15)
-  --epochs N        of models with 3 bits and fewer (8); a third with more
+  --float-epochs N  of the float model (10)
+  --epochs N        of models with 2 bits and fewer (14); fewer with more bits
   --digits N        at most so many of each class (all)
   --only TEXT       runs whose name has this in it, "LSQ | 2/2" say
+  --part K/N        the Kth of N parts, for several processes at once with the same DIR; then once without
   --out DIR         results.jsonl, results.json, table.md and index.html (qat-digits)
   --backend NAME    of TensorFlow.js: octensor, or cpu (octensor)
 
@@ -26,6 +27,7 @@ export function readOptions(args = process.argv.slice(2)) {
         epochs: { type: 'string' },
         digits: { type: 'string' },
         only: { type: 'string' },
+        part: { type: 'string', default: '1/1' },
         out: { type: 'string' },
         backend: { type: 'string', default: 'octensor' },
         help: { type: 'boolean', default: false },
@@ -36,6 +38,8 @@ export function readOptions(args = process.argv.slice(2)) {
   }
   if (values.help) stop(usage, 0);
   const { quick, backend, only } = values;
+  const [, k, n] = /^([1-9]\d*)\/([1-9]\d*)$/.exec(values.part)?.map(Number) ?? [];
+  if (!(k <= n)) stop(`--part: expected K/N, K from 1 to N, got ${values.part}`, 2);
   if (!['octensor', 'cpu'].includes(backend)) stop(`--backend: expected octensor or cpu, got ${backend}`, 2);
   const count = (name, usual) => {
     const value = values[name] === undefined ? usual : Number(values[name]);
@@ -46,12 +50,13 @@ export function readOptions(args = process.argv.slice(2)) {
     quick,
     backend,
     only,
+    part: { index: k - 1, count: n },
     out: values.out ?? (quick ? 'qat-digits-quick' : 'qat-digits'),
     seeds: count('seeds', quick ? 1 : 3),
     /** Results of other settings than these are not mixed with them. */
     settings: {
-      floatEpochs: count('float-epochs', quick ? 4 : 15),
-      epochs: count('epochs', quick ? 1 : 8),
+      floatEpochs: count('float-epochs', quick ? 4 : 10),
+      epochs: count('epochs', quick ? 1 : 14),
       digits: count('digits', quick ? 200 : Infinity),
     },
   };

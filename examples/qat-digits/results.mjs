@@ -34,11 +34,16 @@ export function openResults(folder, settings) {
   const results = [];
   for (const line of lines) {
     // A line that was not finished is a run that was not
-    if (line.startsWith('{') && line.endsWith('}')) results.push(JSON.parse(line));
+    if (!line.startsWith('{') || !line.endsWith('}')) continue;
+    const result = JSON.parse(line);
+    // Processes of several parts each train the float model, and get the same
+    if (!results.some(({ key, seed }) => key === result.key && seed === result.seed)) results.push(result);
   }
   return {
     results,
     has: (key, seed) => results.some((result) => result.key === key && result.seed === seed),
+    /** What was measured, which there is. */
+    get: (key, seed) => results.find((result) => result.key === key && result.seed === seed),
     /** @param {Result} result */
     add(result) {
       results.push(result);

@@ -125,6 +125,17 @@ export const quickRuns = runs.filter(
     [8, 2].includes(bits.weights),
 );
 
+/** The same for runs that train the same, under different names: they are computed once. */
+export function contentOf({ config, isTrained, freezes, corrects, distills }) {
+  return JSON.stringify([config, isTrained !== false, freezes !== false, corrects !== false, distills === true]);
+}
+
+/** The runs of one of `count` parts, in which those with the same content stay together. */
+export function runsOfPart(runs, { index, count }) {
+  const contents = [...new Set(runs.map(contentOf))];
+  return runs.filter((run) => contents.indexOf(contentOf(run)) % count === index);
+}
+
 /** @param {Run} run */
 export function bitsText({ bits: { weights, activations } }) {
   return `${weights}/${activations}`;

@@ -23,7 +23,8 @@ export async function fitDigits(model, digits, { epochs, learningRate, seed, tea
   const start = performance.now();
   const [losses, curve] = [[], []];
   const steps = epochs * stepsPerEpoch(digits.train);
-  const optimizer = adam(learningRate);
+  // Gradients through roundings change fast: their squares are averaged over fewer steps than usual
+  const optimizer = adam(learningRate, 0.9, 0.99);
   for (let epoch = 0; epoch < epochs; epoch++) {
     const own = seed * 1000 + epoch;
     const x = movedPictures(digits.train, own);
