@@ -62,9 +62,9 @@ class Arguments {
   napi_value Value(size_t index) const { return values_[index]; }
   const IsaEntry* Isa(size_t index);  // one of this CPU and this build
 
-  TypedArray Memory(size_t index);  // any typed array
+  TypedArray Memory(size_t index);                     // any typed array
   TypedArray Element(size_t index, uint32_t element);  // the same, of an array
-  TypedArray Bytes(size_t index);   // Int8Array or Uint8Array
+  TypedArray Bytes(size_t index);                      // Int8Array or Uint8Array
   TypedArray OptionalInt32Array(size_t index);
   TypedArray Int32ArrayOrNumber(size_t index);
   TypedArray Float32ArrayOrNumber(size_t index);

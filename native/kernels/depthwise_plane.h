@@ -1,13 +1,14 @@
-// The interface of depthwise convolution kernels that work on one channel at a time, a plane of pixels side by side, as ONNX has
-// them. A plane is copied with its padding around it, row after row, so that it is one line of pixels and so are its outputs:
+// The interface of depthwise convolution kernels that work on one channel at a time, a plane of pixels side by side, as ONNX
+// has them. A plane is copied with its padding around it, row after row, so that it is one line of pixels and so are its
+// outputs:
 //
 //     . . . . . .        the left padding of a row follows the row before and is its right padding
 //     . a b c d .        output o begins at place o * stride of the line; what windows that run over
 //     . e f g h .        the end of a row give is computed like the rest, and nobody reads it
 //     . . . . . .
 //
-// Four taps that are neighbours in a row of the window are a quad: four bytes of the line wherever it begins. So a vector that is
-// loaded at a byte's distance from another has the same taps of the next outputs, and nothing has to be interleaved.
+// Four taps that are neighbours in a row of the window are a quad: four bytes of the line wherever it begins. So a vector that
+// is loaded at a byte's distance from another has the same taps of the next outputs, and nothing has to be interleaved.
 #ifndef OCTENSOR_KERNELS_DEPTHWISE_PLANE_H_
 #define OCTENSOR_KERNELS_DEPTHWISE_PLANE_H_
 

@@ -1,5 +1,6 @@
-// Rounding to a grid as fake quantizers do it, and the gradients of that, for the vectors V of eager_elementwise.h. Definitions, in
-// TensorFlow.js operators, are those of lib/qat/quantizers/: every operation here is one of theirs, rounded as it is there.
+// Rounding to a grid as fake quantizers do it, and the gradients of that, for the vectors V of eager_elementwise.h.
+// Definitions, in TensorFlow.js operators, are those of lib/qat/quantizers/: every operation here is one of theirs, rounded as
+// it is there.
 #ifndef OCTENSOR_KERNELS_EAGER_QUANTIZER_H_
 #define OCTENSOR_KERNELS_EAGER_QUANTIZER_H_
 

@@ -4,15 +4,13 @@
 //   Vector, Half, Real          integers; half as many bytes; float32
 //   kLanes                      int32 of a Vector
 //   Requant<kTflite>            the fixed-point rules of its epilogue
-//   Set16, Add16, Sub16, Mul16, MulHigh16, MulRound16, AddSaturated16, Set32, Add32, Sub32, Mul32, ShiftRight32, SetReal, AddReal,
-//   SubReal, MulReal, DivReal, MinReal, ToReal, ToInteger     one instruction each
-//   Sign16(d), Times32(d)       d >> 15 and d << 5
-//   MulPairs(a, b)              sums of two products of int16 as int32
-//   ZipLow16, ZipHigh16, Pack32, WidenBytes(half)
+//   Set16, Add16, Sub16, Mul16, MulHigh16, MulRound16, AddSaturated16, Set32, Add32, Sub32, Mul32, ShiftRight32, SetReal,
+//   AddReal, SubReal, MulReal, DivReal, MinReal, ToReal, ToInteger     one instruction each Sign16(d), Times32(d)       d >> 15
+//   and d << 5 MulPairs(a, b)              sums of two products of int16 as int32 ZipLow16, ZipHigh16, Pack32, WidenBytes(half)
 //   PackBytes(low, high)        int16 to uint8 in order; Part(x, i): half i of the bytes
 //   ForEach(params, a, b, y, n, body)                    y = clamp(body(a, b)), all as uint8, a vector at a time
-//   ByLanes(params, zero_point, x, z, combine)           combine(x, z) of bytes less their zero points as int32, kLanes at a time
-//   FoldZeroPoint<kTflite>(zero_point, right, requant)   whether it could make the rule add the zero point, too
+//   ByLanes(params, zero_point, x, z, combine)           combine(x, z) of bytes less their zero points as int32, kLanes at a
+//   time FoldZeroPoint<kTflite>(zero_point, right, requant)   whether it could make the rule add the zero point, too
 #ifndef OCTENSOR_KERNELS_ELEMENTWISE_VECTOR_H_
 #define OCTENSOR_KERNELS_ELEMENTWISE_VECTOR_H_
 
@@ -103,7 +101,8 @@ struct VectorElementwise {
 
   // a has the factor 1/2, times `sign`; b has any, or 1/2 as well.
   template <bool kTflite, bool kBothHalf, bool kSubtract>
-  OCTENSOR_NOINLINE static void AddFixed(const AddParams& p, int sign, const uint8_t* a, const uint8_t* b, uint8_t* y, size_t n) {
+  OCTENSOR_NOINLINE static void AddFixed(const AddParams& p, int sign, const uint8_t* a, const uint8_t* b, uint8_t* y,
+                                         size_t n) {
     const OneChannel channel(p.y_scale);
     typename V::template Requant<kTflite> requant(channel.epilogue, 0);
     const bool is_folded = V::template FoldZeroPoint<kTflite>(p.zero_point, -channel.exponent[0], &requant);
@@ -120,9 +119,7 @@ struct VectorElementwise {
         } else {
           factor(V::Part(z, part), &v[0], &v[1]);
         }
-        OCTENSOR_UNROLL for (int i = 0; i < 2; ++i) {
-          u[i] = requant(kSubtract ? V::Sub32(u[i], v[i]) : V::Add32(u[i], v[i]));
-        }
+        OCTENSOR_UNROLL for (int i = 0; i < 2; ++i) { u[i] = requant(kSubtract ? V::Sub32(u[i], v[i]) : V::Add32(u[i], v[i])); }
         words[part] = V::Pack32(u[0], u[1]);
         if (!is_folded) words[part] = V::AddSaturated16(words[part], zero_point);
       }
@@ -143,7 +140,8 @@ struct VectorElementwise {
   }
 
   template <bool kTflite>
-  static void AddFixedOf(const AddParams& p, bool a_is_half, bool b_is_half, const uint8_t* a, const uint8_t* b, uint8_t* y, size_t n) {
+  static void AddFixedOf(const AddParams& p, bool a_is_half, bool b_is_half, const uint8_t* a, const uint8_t* b, uint8_t* y,
+                         size_t n) {
     if (!a_is_half) {  // a - b is -b + a
       AddParams swapped = p;
       swapped.a_flip = p.b_flip, swapped.a_zero_point = p.b_zero_point, swapped.a_scale = p.b_scale;

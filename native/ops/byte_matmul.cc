@@ -1,11 +1,13 @@
 // Products of 8-bit matrices of which both are computed, so that none can be packed beforehand:
-// lib/ops/{matmul,matmul-integer}.ts, to the bit. Zero points are data too. Here the plain loops; byte_gemm.cc has the kernels'.
+// lib/ops/{matmul,matmul-integer}.ts, to the bit. Zero points are data too. Here the plain loops; byte_gemm.cc has the
+// kernels'.
+#include "ops/byte_matmul.h"
+
 #include <algorithm>
 #include <memory>
 #include <utility>
 #include <vector>
 
-#include "ops/byte_matmul.h"
 #include "ops/float_fields.h"
 #include "ops/float_parts.h"
 

@@ -19,7 +19,8 @@ constexpr size_t kMinOutputs = 400;
 // What windows cover, in each direction: the copy stays within a level-2 cache.
 constexpr size_t kMaxCovered = 512;
 
-// Where rows of the padded image stand: those that are the same row of windows, which are `phases` rows apart, follow each other.
+// Where rows of the padded image stand: those that are the same row of windows, which are `phases` rows apart, follow each
+// other.
 struct PlaneLayout {
   size_t phases, phase_rows, pitch, left;
   size_t outputs;  // places on the line

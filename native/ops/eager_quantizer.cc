@@ -90,14 +90,13 @@ Status EagerSnapCall(const EagerCall& call) {
   float* y = fields.Out(layout.count());
   const Status status = fields.Finish();
   if (!status.ok() || layout.count() == 0) return status;
-  ForItems(call, layout, x, {scale, zero}, kSnapNanoseconds, [&](const SnapRows& rows, size_t first, size_t) {
-    call.eager->snap(layout.grid, rows, y + first);
-  });
+  ForItems(call, layout, x, {scale, zero}, kSnapNanoseconds,
+           [&](const SnapRows& rows, size_t first, size_t) { call.eager->snap(layout.grid, rows, y + first); });
   return status;
 }
 
-// mode: a SnapGradient, symmetric: a flag; then as above; dy: float32 as x, x; scale and zero point, or high, alpha and, unless it
-// is symmetric, low: [blocks, n]; dx: as x, each sum of the mode: [blocks, n]
+// mode: a SnapGradient, symmetric: a flag; then as above; dy: float32 as x, x; scale and zero point, or high, alpha and, unless
+// it is symmetric, low: [blocks, n]; dx: as x, each sum of the mode: [blocks, n]
 Status EagerSnapGradientCall(const EagerCall& call) {
   EagerFields fields(call);
   const auto mode = static_cast<SnapGradient>(fields.Integer(0, 2));

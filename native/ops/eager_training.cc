@@ -22,9 +22,11 @@ Status EagerGatherCall(const EagerCall& call) {
   if (!status.ok() || count * bytes == 0) return status;
   const auto* from = static_cast<const uint8_t*>(x.data);
   auto* to = static_cast<uint8_t*>(y);
-  ForParts(call.threads, count, kEagerMemoryNanoseconds * static_cast<double>(count * n), [&](size_t first, size_t end, size_t) {
-    for (size_t i = first; i < end; ++i) std::memcpy(to + i * bytes, from + static_cast<size_t>(indices[i]) * bytes, bytes);
-  });
+  ForParts(call.threads, count, kEagerMemoryNanoseconds * static_cast<double>(count * n),
+           [&](size_t first, size_t end, size_t) {
+             for (size_t i = first; i < end; ++i)
+               std::memcpy(to + i * bytes, from + static_cast<size_t>(indices[i]) * bytes, bytes);
+           });
   return status;
 }
 
@@ -47,8 +49,8 @@ Status EagerClampGradientCall(const EagerCall& call) {
   return status;
 }
 
-// beta1, beta2, rate, epsilon, 1 - beta1^t, 1 - beta2^t, count; gradient, moments m and v, weights; new m, v and weights: all float32
-// of count (Kingma and Ba 2015, algorithm 1, with epsilon as TensorFlow.js has it)
+// beta1, beta2, rate, epsilon, 1 - beta1^t, 1 - beta2^t, count; gradient, moments m and v, weights; new m, v and weights: all
+// float32 of count (Kingma and Ba 2015, algorithm 1, with epsilon as TensorFlow.js has it)
 Status EagerAdamCall(const EagerCall& call) {
   EagerFields fields(call);
   const auto number = [&fields] { return static_cast<float>(fields.Number()); };

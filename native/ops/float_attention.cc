@@ -1,6 +1,6 @@
-// Attention (Vaswani et al. 2017, section 3.2): y = softmax(beta q k^T + mask) v for each head of each batch, all float32. A thread
-// packs the keys and values of a head, and takes a tile of rows after the other through both products and the softmax between
-// them, so that scores never leave its caches.
+// Attention (Vaswani et al. 2017, section 3.2): y = softmax(beta q k^T + mask) v for each head of each batch, all float32. A
+// thread packs the keys and values of a head, and takes a tile of rows after the other through both products and the softmax
+// between them, so that scores never leave its caches.
 #include <algorithm>
 #include <cmath>
 #include <memory>
@@ -101,8 +101,7 @@ class FloatAttentionStep : public Step {
   // A query's scores become beta scores + mask.
   void AddMask(const RunMemory& memory, size_t head, size_t query, float* scores) const {
     const size_t* steps = p_.mask_steps;
-    const float* mask =
-        memory.In<float>(p_.mask) + head / p_.heads * steps[0] + head % p_.heads * steps[1] + query * steps[2];
+    const float* mask = memory.In<float>(p_.mask) + head / p_.heads * steps[0] + head % p_.heads * steps[1] + query * steps[2];
     constexpr FloatBounds kNone = {-INFINITY, INFINITY};
     kernels_.binary(FloatBinary::kMul, scores, 1, &p_.beta, 0, p_.keys, kNone, scores);
     kernels_.binary(FloatBinary::kAdd, scores, 1, mask, steps[3], p_.keys, kNone, scores);
@@ -131,8 +130,8 @@ void ReadMask(StepFields* fields, AttentionParams* p) {
 }  // namespace
 
 // q: float32 of [batches, queries, heads, depth]; k: [batches, keys, heads, depth]; v: [batches, keys, heads, valueDepth];
-// y: [batches, queries, heads, valueDepth]; beta: the factor of scores; mask, optional: float32 of maskDims, four numbers that are
-// those of [batches, heads, queries, keys] or 1
+// y: [batches, queries, heads, valueDepth]; beta: the factor of scores; mask, optional: float32 of maskDims, four numbers that
+// are those of [batches, heads, queries, keys] or 1
 void MakeFloatAttentionStep(StepFields* fields, std::unique_ptr<Step>* step) {
   AttentionParams p = {};
   p.batches = fields->Size("batches");

@@ -18,8 +18,8 @@ constexpr size_t kBinsPerSide = 2048, kCounts = 2 * kBinsPerSide + 1;
 // A counter is written back before it can be read again, and half of what follows a Relu is 0: neighbours count in different
 // lanes, which lie side by side.
 constexpr size_t kLanes = 4;
-constexpr size_t kChunk = 1024;                                     // bins at a time, on the stack
-constexpr float kPatternBase = 1 << 23;                             // 2^23 + k is k in the mantissa of a float
+constexpr size_t kChunk = 1024;          // bins at a time, on the stack
+constexpr float kPatternBase = 1 << 23;  // 2^23 + k is k in the mantissa of a float
 constexpr uint32_t kMantissa = (1 << 23) - 1;
 constexpr double kMeasureNanoseconds = 0.1, kCountNanoseconds = 1;  // per element
 constexpr double kSmallestFloat = std::numeric_limits<float>::denorm_min();

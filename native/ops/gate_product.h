@@ -16,8 +16,8 @@ class GateProduct {
   Status Pack(Isa isa, const uint8_t* weights, size_t columns, size_t depth, const int32_t* zero_points, int32_t x_zero_point,
               const int32_t* bias);
 
-  // sums[row, column] = bias + the sum of (x - x_zero_point) (w - zero point), modulo 2^32, of `rows` rows that stand side by side.
-  // `scratch`: scratch_bytes of as many threads.
+  // sums[row, column] = bias + the sum of (x - x_zero_point) (w - zero point), modulo 2^32, of `rows` rows that stand side by
+  // side. `scratch`: scratch_bytes of as many threads.
   void Run(const int8_t* x, size_t rows, int32_t* sums, void* scratch, size_t threads) const;
 
   size_t columns() const { return weights_.n; }

@@ -126,7 +126,8 @@ Status PackDepthwise(const DepthwiseKernel& kernel, const DepthwiseWeights& w, i
       if (byte >= block.channels) continue;
       const size_t c = block.channel + byte;
       uint32_t sum = 0;
-      for (size_t tap = 0; tap < w.kernel_height * w.kernel_width; ++tap) sum += static_cast<uint32_t>(CenteredWeight(w, tap, c));
+      for (size_t tap = 0; tap < w.kernel_height * w.kernel_width; ++tap)
+        sum += static_cast<uint32_t>(CenteredWeight(w, tap, c));
       const uint32_t bias = w.bias != nullptr ? static_cast<uint32_t>(w.bias[c]) : 0;
       init[b * lanes + lane] = static_cast<int32_t>(bias - static_cast<uint32_t>(x_zero_point) * sum);
       multipliers[b * lanes + lane] = w.multipliers[c];

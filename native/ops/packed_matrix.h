@@ -43,8 +43,8 @@ constexpr size_t kMaxDimension = size_t{1} << 31;
 // Expects taps * k below kMaxDimension, too.
 Status PackMatrix(const GemmKernel& kernel, const MatrixView& b, PackedMatrix* packed);
 
-// The same for a matrix that is computed, and so packed in every run, in memory of the caller's, 64-byte aligned. Zero points stay
-// zero points: nothing is spent on finding out whether there are cheaper forms. b.taps is 1.
+// The same for a matrix that is computed, and so packed in every run, in memory of the caller's, 64-byte aligned. Zero points
+// stay zero points: nothing is spent on finding out whether there are cheaper forms. b.taps is 1.
 size_t ComputedMatrixBytes(const GemmKernel& kernel, size_t k, size_t n);
 void PackComputedMatrix(const GemmKernel& kernel, const MatrixView& b, void* memory, PackedMatrix* packed);
 

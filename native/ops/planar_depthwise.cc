@@ -1,6 +1,6 @@
-// Depthwise convolution of 8-bit tensors whose channels come before rows and columns, as ONNX has them. Kernels want channels side
-// by side, so a band of a block's channels is transposed into scratch memory, convolved there and transposed back while it is in
-// the caches: the whole tensor is read once and written once.
+// Depthwise convolution of 8-bit tensors whose channels come before rows and columns, as ONNX has them. Kernels want channels
+// side by side, so a band of a block's channels is transposed into scratch memory, convolved there and transposed back while it
+// is in the caches: the whole tensor is read once and written once.
 #include <algorithm>
 #include <memory>
 
@@ -11,8 +11,8 @@
 namespace octensor {
 namespace {
 
-// Of a band of inputs and one of outputs together: small beside a level-2 cache, and large enough for transposition in long runs
-// (measured on Zen 4: 24 KiB are a tenth slower, 512 KiB no faster).
+// Of a band of inputs and one of outputs together: small beside a level-2 cache, and large enough for transposition in long
+// runs (measured on Zen 4: 24 KiB are a tenth slower, 512 KiB no faster).
 constexpr size_t kBandBytes = size_t{256} << 10;
 
 class PlanarDepthwiseStep : public Step {
@@ -88,12 +88,12 @@ class PlanarDepthwiseStep : public Step {
     // Where blocks overlap, the one before has stored what both have computed.
     const size_t known = b == 0 ? 0 : d_.packed.blocks[b - 1].channel + d_.packed.blocks[b - 1].channels - block.channel;
     uint8_t* to = memory.Out<uint8_t>(d_.y) + (batch * g_.channels + block.channel + known) * out_plane + first * g_.out_width;
-    transpose_(y + known, static_cast<ptrdiff_t>(block.channels), to, static_cast<ptrdiff_t>(out_plane),
-               count * g_.out_width, block.channels - known);
+    transpose_(y + known, static_cast<ptrdiff_t>(block.channels), to, static_cast<ptrdiff_t>(out_plane), count * g_.out_width,
+               block.channels - known);
   }
 
-  // The kernel's rows of each row of outputs, in a copy of rows [begin, end) of the image; `top` is where the first window begins.
-  // Those of outputs past the last one are right where a vector shares them with outputs before it.
+  // The kernel's rows of each row of outputs, in a copy of rows [begin, end) of the image; `top` is where the first window
+  // begins. Those of outputs past the last one are right where a vector shares them with outputs before it.
   void FindRows(const uint8_t* x, size_t begin, size_t end, size_t top, size_t channels, const uint8_t** rows) const {
     for (size_t row = 0; row < band_rows_; ++row) {
       for (size_t ky = 0; ky < d_.row_count(); ++ky, ++rows) {

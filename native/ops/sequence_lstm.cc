@@ -178,8 +178,8 @@ class IntegerLstmStep : public LstmStep {
   IntegerLstmParams q_;
 };
 
-// The same with constant weights: those of all gates are one matrix, which is multiplied with the inputs of all steps at once, and
-// one that is multiplied with the hidden states of all batches in every step.
+// The same with constant weights: those of all gates are one matrix, which is multiplied with the inputs of all steps at once,
+// and one that is multiplied with the hidden states of all batches in every step.
 class PackedLstmStep : public IntegerLstmStep {
  public:
   PackedLstmStep(const LstmParams& params, const IntegerLstmParams& q, GateProduct input, GateProduct recurrent, size_t threads)
@@ -314,8 +314,8 @@ void MakePackedLstm(StepFields* fields, const LstmParams& p, const IntegerLstmPa
 // float: a flag, else int8; batches, steps, depth, units; timeMajor: a flag; x[batches, steps, depth] or [steps, batches,
 // depth]; y the same with units; hidden, nextHidden: [batches, units] of x's type; cell, nextCell: of int16 or float32; for
 // each gate i: input<i>[units, depth], recurrent<i>[units, units], bias<i>[units], optional, int32 or float32. float: cellClip.
-// Else IntegerLstmParams; and instead of input<i>, recurrent<i>, bias<i>, where they are constant, those of all gates one after the
-// other: inputWeights, recurrentWeights: int8, biases: int32[4 units]
+// Else IntegerLstmParams; and instead of input<i>, recurrent<i>, bias<i>, where they are constant, those of all gates one after
+// the other: inputWeights, recurrentWeights: int8, biases: int32[4 units]
 void MakeSequenceLstmStep(StepFields* fields, std::unique_ptr<Step>* step) {
   const bool is_float = fields->Flag("float");
   const LstmParams p = ReadLstm(fields, is_float);

@@ -57,8 +57,8 @@ class Step {
   virtual size_t size_bytes() const { return 0; }
 };
 
-// An input or output of runs that steps may read and write where the caller has it. `offset`: its place in the run's own memory,
-// where it stands when nothing is bound.
+// An input or output of runs that steps may read and write where the caller has it. `offset`: its place in the run's own
+// memory, where it stands when nothing is bound.
 struct Binding {
   size_t offset, bytes;
   bool is_output;

@@ -52,8 +52,8 @@ size_t Program::Run(Arena* arena, size_t first, size_t last, double* microsecond
     if (bound != nullptr && !is_direct && !is_output && bytes > 0) std::memcpy(places[i], bound[i], bytes);
   }
   bool refused = false;
-  const RunMemory memory = {values, static_cast<const uint8_t*>(constants_.data()), values + scratch_offset_,
-                            environment_.threads, &refused, places};
+  const RunMemory memory = {
+      values, static_cast<const uint8_t*>(constants_.data()), values + scratch_offset_, environment_.threads, &refused, places};
   const size_t stop = RunSteps(memory, *arena, first, last, microseconds);
   for (size_t i = 0; bound != nullptr && i < bindings_.size(); ++i) {
     const auto& [offset, bytes, is_output] = bindings_[i];

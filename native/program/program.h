@@ -22,8 +22,8 @@ struct Arena {
 
 class Program {
  public:
-  // `constants` are copied. kOutOfMemory where there is none for them; kShape for bindings that are no parts of the values, or too
-  // many.
+  // `constants` are copied. kOutOfMemory where there is none for them; kShape for bindings that are no parts of the values, or
+  // too many.
   Status Init(Isa isa, size_t threads, size_t value_bytes, const uint8_t* constants, size_t constant_bytes,
               std::vector<Binding> bindings);
 
@@ -39,8 +39,9 @@ class Program {
   Status MakeArena(Arena* arena) const;
 
   // Runs steps first to last - 1 on the arena's values; returns the step before which it was cancelled, or that refused its
-  // data, else `last`. `microseconds`: null, or one entry per step of the program. `bound`: null, or the memory of each binding,
-  // on which steps then work instead; where it is not aligned as they want it, inputs are copied before and outputs afterwards.
+  // data, else `last`. `microseconds`: null, or one entry per step of the program. `bound`: null, or the memory of each
+  // binding, on which steps then work instead; where it is not aligned as they want it, inputs are copied before and outputs
+  // afterwards.
   size_t Run(Arena* arena, size_t first, size_t last, double* microseconds, uint8_t* const* bound = nullptr) const;
 
  private:

@@ -18,8 +18,8 @@ void ForEachEagerKernels(F f) {
   }
 }
 
-constexpr SnapGrid kGrids[] = {
-    {0, 15, 15, false}, {-8, 7, 15, false}, {-127, 127, 254, false}, {0, 255, 255, false}, {-1, 1, 1, true}, {-7, 7, 7, true}};
+constexpr SnapGrid kGrids[] = {{0, 15, 15, false},   {-8, 7, 15, false}, {-127, 127, 254, false},
+                               {0, 255, 255, false}, {-1, 1, 1, true},   {-7, 7, 7, true}};
 constexpr size_t kLengths[] = {1, 2, 3, 5, 8, 9, 16, 17, 33, 64, 70};
 constexpr size_t kRows = 5;
 
@@ -54,7 +54,8 @@ void FillParameters(SnapGradient mode, const SnapGrid& grid, Random& random, std
   for (size_t c = 0; c < (*all)[0].size(); ++c) {
     const float scale = 0.05f + 0.3f * std::fabs(RandomFloat(random)), zero = grid.qmin < 0 ? 0 : 3;
     const float low = (grid.qmin - zero) * scale, high = (grid.qmax - zero) * scale;
-    const float soft[] = {low, (high - low) / grid.steps, 1.25f, 2.1972f, -5.5556f}, step[] = {scale, zero}, range[] = {low, high};
+    const float soft[] = {low, (high - low) / grid.steps, 1.25f, 2.1972f, -5.5556f}, step[] = {scale, zero},
+                range[] = {low, high};
     const float* from = mode == SnapGradient::kSoft ? soft : mode == SnapGradient::kStep ? step : range;
     for (int i = 0; i < SnapParameters(mode); ++i) (*all)[static_cast<size_t>(i)][c] = from[i];
   }

@@ -64,8 +64,10 @@ struct Avx2Bytes {
 
   // y = clamp(body(a, b)), all as uint8, 32 at a time.
   template <class Params, class Body>
-  static OCTENSOR_INLINE void ForEach(const Params& p, const uint8_t* a, const uint8_t* b, uint8_t* y, size_t n, const Body& body) {
-    const __m256i a_flip = _mm256_set1_epi8(static_cast<char>(p.a_flip)), b_flip = _mm256_set1_epi8(static_cast<char>(p.b_flip));
+  static OCTENSOR_INLINE void ForEach(const Params& p, const uint8_t* a, const uint8_t* b, uint8_t* y, size_t n,
+                                      const Body& body) {
+    const __m256i a_flip = _mm256_set1_epi8(static_cast<char>(p.a_flip)),
+                  b_flip = _mm256_set1_epi8(static_cast<char>(p.b_flip));
     const __m256i lo = _mm256_set1_epi8(static_cast<char>(p.lo)), hi = _mm256_set1_epi8(static_cast<char>(p.hi));
     const __m256i y_flip = _mm256_set1_epi8(static_cast<char>(p.y_flip));
     const auto run = [&](__m256i x, __m256i z) {  // lambdas of one or two calls are inlined
@@ -82,7 +84,8 @@ struct Avx2Bytes {
     memcpy(y + i, x, n - i);
   }
 
-  // combine(x, z) of 32 bytes less their zero points as int32, 8 at a time; it returns integers, to which `zero_point` is added.
+  // combine(x, z) of 32 bytes less their zero points as int32, 8 at a time; it returns integers, to which `zero_point` is
+  // added.
   template <class Params, class Combine>
   static OCTENSOR_INLINE __m256i ByLanes(const Params& p, int32_t zero_point, __m256i x, __m256i z, const Combine& combine) {
     const __m256i x_zero = _mm256_set1_epi32(p.a_zero_point), z_zero = _mm256_set1_epi32(p.b_zero_point);
@@ -172,6 +175,7 @@ void Map(const uint8_t* table, const uint8_t* x, uint8_t* y, size_t n) {
 }  // namespace
 
 extern const ElementwiseKernels kElementwise_avx2;
-const ElementwiseKernels kElementwise_avx2 = {"octensor_elementwise__avx2", Isa::kAvx2, Elementwise::Add, Elementwise::Mul, Quantize, Map};
+const ElementwiseKernels kElementwise_avx2 = {
+    "octensor_elementwise__avx2", Isa::kAvx2, Elementwise::Add, Elementwise::Mul, Quantize, Map};
 
 }  // namespace octensor

@@ -67,8 +67,10 @@ struct Avx512Bytes {
 
   // y = clamp(body(a, b)), all as uint8, 64 at a time.
   template <class Params, class Body>
-  static OCTENSOR_INLINE void ForEach(const Params& p, const uint8_t* a, const uint8_t* b, uint8_t* y, size_t n, const Body& body) {
-    const __m512i a_flip = _mm512_set1_epi8(static_cast<char>(p.a_flip)), b_flip = _mm512_set1_epi8(static_cast<char>(p.b_flip));
+  static OCTENSOR_INLINE void ForEach(const Params& p, const uint8_t* a, const uint8_t* b, uint8_t* y, size_t n,
+                                      const Body& body) {
+    const __m512i a_flip = _mm512_set1_epi8(static_cast<char>(p.a_flip)),
+                  b_flip = _mm512_set1_epi8(static_cast<char>(p.b_flip));
     const __m512i lo = _mm512_set1_epi8(static_cast<char>(p.lo)), hi = _mm512_set1_epi8(static_cast<char>(p.hi));
     const __m512i y_flip = _mm512_set1_epi8(static_cast<char>(p.y_flip));
     const bool clamps = p.lo != 0 || p.hi != 255;
@@ -85,7 +87,8 @@ struct Avx512Bytes {
     _mm512_mask_storeu_epi8(y + i, mask, q);
   }
 
-  // combine(x, z) of 64 bytes less their zero points as int32, 16 at a time; it returns integers, to which `zero_point` is added.
+  // combine(x, z) of 64 bytes less their zero points as int32, 16 at a time; it returns integers, to which `zero_point` is
+  // added.
   template <class Params, class Combine>
   static OCTENSOR_INLINE __m512i ByLanes(const Params& p, int32_t zero_point, __m512i x, __m512i z, const Combine& combine) {
     const __m512i x_zero = _mm512_set1_epi32(p.a_zero_point), z_zero = _mm512_set1_epi32(p.b_zero_point);
@@ -166,6 +169,7 @@ void Map(const uint8_t* table, const uint8_t* x, uint8_t* y, size_t n) {
 }  // namespace
 
 extern const ElementwiseKernels kElementwise_avx512;
-const ElementwiseKernels kElementwise_avx512 = {"octensor_elementwise__avx512", Isa::kAvx512, Elementwise::Add, Elementwise::Mul, Quantize, Map};
+const ElementwiseKernels kElementwise_avx512 = {
+    "octensor_elementwise__avx512", Isa::kAvx512, Elementwise::Add, Elementwise::Mul, Quantize, Map};
 
 }  // namespace octensor

@@ -1,8 +1,8 @@
 // u8 x s8 depthwise convolution of planes, 64 outputs at a time, on AVX-512 VNNI.
 //
 // Stride 1: a vector loaded j bytes further on has the quads of outputs j, 4 + j, 8 + j .. in its 16 lanes of four bytes, so
-// accumulator j has those outputs. Stride 2: vectors 0 and 2 bytes further on have outputs 0, 2, 4 .. and 1, 3, 5 .., and two more
-// of each 64 bytes later the other 32. Packing and one or two permutations bring outputs in order.
+// accumulator j has those outputs. Stride 2: vectors 0 and 2 bytes further on have outputs 0, 2, 4 .. and 1, 3, 5 .., and two
+// more of each 64 bytes later the other 32. Packing and one or two permutations bring outputs in order.
 #include <immintrin.h>
 #include <string.h>
 
@@ -130,7 +130,8 @@ void StoreVectors(const uint8_t* from, uint8_t* to, const PlaneRows& given) {
 }
 
 void LoadRows(const uint8_t* from, uint8_t* to, const PlaneRows& rows, uint8_t flip, uint8_t fill) {
-  rows.width <= Narrow::kBytes ? LoadVectors<Narrow>(from, to, rows, flip, fill) : LoadVectors<Wide>(from, to, rows, flip, fill);
+  rows.width <= Narrow::kBytes ? LoadVectors<Narrow>(from, to, rows, flip, fill)
+                               : LoadVectors<Wide>(from, to, rows, flip, fill);
 }
 
 void StoreRows(const uint8_t* from, uint8_t* to, const PlaneRows& rows) {
@@ -140,7 +141,7 @@ void StoreRows(const uint8_t* from, uint8_t* to, const PlaneRows& rows) {
 }  // namespace
 
 extern const DepthwisePlaneKernel kDepthwisePlane_64c4_avx512vnni;
-const DepthwisePlaneKernel kDepthwisePlane_64c4_avx512vnni = {
-    "octensor_depthwise_plane_u8s8_64c4__avx512vnni", Isa::kAvx512Vnni, Run, LoadRows, StoreRows};
+const DepthwisePlaneKernel kDepthwisePlane_64c4_avx512vnni = {"octensor_depthwise_plane_u8s8_64c4__avx512vnni",
+                                                              Isa::kAvx512Vnni, Run, LoadRows, StoreRows};
 
 }  // namespace octensor
