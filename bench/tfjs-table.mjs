@@ -10,6 +10,7 @@ import { setThreadsCount, setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs-core';
 import * as layers from '@tensorflow/tfjs-layers';
 import { setThreads } from '../dist/tfjs/index.js';
+import { createNetwork } from '../examples/qat-digits/network.mjs';
 import { printTable } from './run.mjs';
 
 const wasmFolder = dirname(createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm'));
@@ -22,42 +23,26 @@ const median = (values) => values.sort((a, b) => a - b)[values.length >> 1] ?? N
 /** @typedef {import('@tensorflow/tfjs-layers').SymbolicTensor} SymbolicTensor */
 
 /**
- * Convolution, batch normalization and, unless `linear`, ReLU6.
+ * Convolution, batch normalization and ReLU6.
  * @param {SymbolicTensor} x
  * @param {number} filters
- * @param {{ size?: number, strides?: number, depthwise?: boolean, linear?: boolean }} options
+ * @param {{ size?: number, strides?: number, depthwise?: boolean }} options
  */
-function convolution(x, filters, { size = 1, strides = 1, depthwise = false, linear = false } = {}) {
+function convolution(x, filters, { size = 1, strides = 1, depthwise = false } = {}) {
   const common = { kernelSize: size, strides, padding: /** @type {const} */ ('same'), useBias: false };
   const layer = depthwise
     ? layers.layers.depthwiseConv2d({ ...common, depthwiseInitializer: 'glorotUniform' })
     : layers.layers.conv2d({ ...common, filters });
   const y = layers.layers.batchNormalization({ axis: -1 }).apply(layer.apply(x));
-  return /** @type {SymbolicTensor} */ (linear ? y : layers.layers.reLU({ maxValue: 6 }).apply(y));
+  return /** @type {SymbolicTensor} */ (layers.layers.reLU({ maxValue: 6 }).apply(y));
 }
 
-/** 28 x 28 x 1, seven inverted residuals, some 45,000 parameters. */
+/** The network of examples/qat-digits, to be trained. */
 function digitNetwork() {
-  const input = layers.input({ shape: [28, 28, 1] });
-  let x = convolution(input, 16, { size: 3, strides: 2 });
-  let channels = 16;
-  for (const [filters, strides] of [
-    [16, 1],
-    [24, 2],
-    [24, 1],
-    [32, 1],
-    [32, 1],
-  ]) {
-    const expanded = convolution(x, channels * 4);
-    const y = convolution(convolution(expanded, 0, { size: 3, strides, depthwise: true }), filters ?? 0, { linear: true });
-    x = strides === 1 && filters === channels ? /** @type {SymbolicTensor} */ (layers.layers.add().apply([x, y])) : y;
-    channels = filters ?? 0;
-  }
-  x = convolution(x, 96);
-  const pooled = layers.layers.globalAveragePooling2d({}).apply(x);
-  const output = layers.layers.dense({ units: 10, activation: 'softmax' }).apply(pooled);
-  const model = layers.model({ inputs: input, outputs: /** @type {SymbolicTensor} */ (output) });
-  model.compile({ optimizer: tf.train.adam(1e-3), loss: 'categoricalCrossentropy', metrics: ['accuracy'] });
+  const model = createNetwork(1);
+  /** @param {tf.Tensor} labels @param {tf.Tensor} logits */
+  const loss = (labels, logits) => tf.losses.softmaxCrossEntropy(labels, logits);
+  model.compile({ optimizer: tf.train.adam(1e-3), loss, metrics: ['accuracy'] });
   return model;
 }
 
