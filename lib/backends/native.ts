@@ -49,7 +49,8 @@ class CompiledProgram implements Program {
     this.#lowered = lowerPlan(plan);
     this.#segments = segmentsOf(this.#lowered.steps);
     this.#bound = new Set(this.#lowered.bindings.map(({ name }) => name));
-    this.#canBind = this.#bound.size > 0 && this.#lowered.steps.every(({ onReference }) => !onReference);
+    const isNative = this.#lowered.steps.every(({ onReference }) => !onReference);
+    this.#canBind = this.#bound.size > 0 && isNative && this.#segments.length > 0;
     const { native, constants, bindings } = this.#lowered;
     const places = Float64Array.from(bindings.flatMap(({ offset, bytes, isOutput }) => [offset, bytes, Number(isOutput)]));
     this.#program = calling(() => addon.createProgram(isa, threads, plan.memory.peakBytes, constants, places, native));

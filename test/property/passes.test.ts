@@ -89,6 +89,7 @@ const apart = [
   'fuse-gelu',
   'fuse-hard-swish',
   'fuse-swish',
+  'planar-depthwise',
   'transpose-convolution',
 ];
 

@@ -52,6 +52,13 @@ for (const backend of tryAddon() === undefined ? (['reference'] as const) : (['r
     t.deepEqual([...((await run).x!.data as Uint8Array)], [1, 2]);
   });
 
+  test(`${backend}: a graph without nodes`, async (t) => {
+    const values = [float('x', [2]), float('c', [2])];
+    const session = await create(graphOf({ values, inputs: ['x'], outputs: ['c'], constants: { c: floats(1, 2) }, nodes: [] }));
+    t.deepEqual([...session.runSync({ x: floats(5, 6) }).c!.data], [1, 2]);
+    t.deepEqual([...(await session.run({ x: floats(5, 6) })).c!.data], [1, 2]);
+  });
+
   test(`${backend}: outputs share memory with nothing`, async (t) => {
     const graph = graphOf({
       values: [float('x', [2]), float('c', [2]), float('d', [2])],
