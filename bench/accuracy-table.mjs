@@ -76,7 +76,10 @@ const classifiers = {
       corrected,
       percentile,
       { ...percentile, ...inFloat, ...adapted },
-      { ...percentile, ...inFloat, equalize: 'activations', ...corrected, mixedPrecision: { targetSqnrDb: 29 } },
+      ...[24, 29].map((targetSqnrDb) => ({
+        ...{ ...percentile, ...inFloat, equalize: 'activations', ...corrected },
+        mixedPrecision: { targetSqnrDb },
+      })),
     ],
   },
 };
@@ -129,7 +132,12 @@ async function guessOfPeer(graph, batches) {
   try {
     const file = join(folder, 'int8.onnx');
     await saveModel(graph, file);
-    const session = await peer.InferenceSession.create(file, { intraOpNumThreads: 1, logSeverityLevel: 3 });
+    const session = await peer.InferenceSession.create(file, {
+      intraOpNumThreads: 1,
+      logSeverityLevel: 3,
+      // Which would quantize layers that are to stay float, by whole tensors
+      extra: { optimization: { disable_specified_optimizers: 'WeightBiasQuantization' } },
+    });
     const guesses = [];
     for (const batch of batches) {
       const given = Object.entries(batch).map(([name, { data, dims }]) => [name, new peer.Tensor('float32', data, dims)]);
