@@ -7,7 +7,8 @@ const end = 6;
 /** The rest of the series is below 1e-18: the distance is at most 1/32, and the n-th derivative grows slower than 12^n. */
 const terms = 14;
 
-const coefficients = taylorCoefficients();
+/** Made when it is first asked for: most models need none. */
+let coefficients: Float64Array | undefined;
 
 /** 2 / √π · ∫₀ˣ e^(-t²) dt, to about 1e-15 of the result. */
 export function erf(x: number): number {
@@ -16,6 +17,7 @@ export function erf(x: number): number {
   if (Number.isNaN(x)) return x;
   const point = Math.round(magnitude * pointsPerUnit);
   const distance = magnitude - point / pointsPerUnit;
+  coefficients ??= taylorCoefficients();
   let sum = 0;
   for (let n = terms - 1; n >= 0; n--) sum = sum * distance + coefficients[point * terms + n]!;
   const bounded = Math.min(sum, 1);
