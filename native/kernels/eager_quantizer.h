@@ -29,23 +29,31 @@ OCTENSOR_INLINE typename V::Type Snap(typename V::Type x, typename V::Type scale
   return V::Multiply(V::Subtract(Codes<V>(V::Divide(x, scale), zero, grid), zero), scale);
 }
 
+// Vectors that are `step` elements apart, of the first `left` lanes each.
+template <class V>
+OCTENSOR_NOINLINE void SnapVectors(const SnapGrid& grid, typename V::Type scale, typename V::Type zero, const float* x,
+                                   size_t count, size_t step, size_t left, float* y) {
+  const bool is_whole = left == V::kLanes;
+  for (size_t i = 0; i < count; ++i, x += step, y += step) {
+    const typename V::Type snapped = Snap<V>(is_whole ? V::Load(x) : V::LoadPart(x, left), scale, zero, grid);
+    is_whole ? V::Store(y, snapped) : V::StorePart(y, left, snapped);
+  }
+}
+
 template <class V>
 void SnapAll(const SnapGrid& grid, const SnapRows& rows, float* y) {
-  const size_t n = rows.n;
-  if (n == 1) {
-    const typename V::Type scale = V::Set(rows.parameters[0][0]), zero = V::Set(rows.parameters[1][0]);
-    size_t i = 0;
-    for (; i + V::kLanes <= rows.rows; i += V::kLanes) V::Store(y + i, Snap<V>(V::Load(rows.x + i), scale, zero, grid));
-    if (i < rows.rows) V::StorePart(y + i, rows.rows - i, Snap<V>(V::LoadPart(rows.x + i, rows.rows - i), scale, zero, grid));
+  const float* const* p = rows.parameters;
+  if (rows.n == 1) {
+    const typename V::Type scale = V::Set(p[0][0]), zero = V::Set(p[1][0]);
+    const size_t whole = rows.rows / V::kLanes, done = whole * V::kLanes;
+    SnapVectors<V>(grid, scale, zero, rows.x, whole, V::kLanes, V::kLanes, y);
+    if (done < rows.rows) SnapVectors<V>(grid, scale, zero, rows.x + done, 1, 0, rows.rows - done, y + done);
     return;
   }
-  for (size_t c = 0; c < n; c += V::kLanes) {
-    const size_t left = n - c < V::kLanes ? n - c : V::kLanes;
-    const typename V::Type scale = V::LoadPart(rows.parameters[0] + c, left), zero = V::LoadPart(rows.parameters[1] + c, left);
-    for (size_t r = 0; r < rows.rows; ++r) {
-      const size_t at = r * n + c;
-      V::StorePart(y + at, left, Snap<V>(V::LoadPart(rows.x + at, left), scale, zero, grid));
-    }
+  for (size_t c = 0; c < rows.n; c += V::kLanes) {
+    const size_t left = rows.n - c < V::kLanes ? rows.n - c : V::kLanes;
+    const typename V::Type scale = V::LoadPart(p[0] + c, left), zero = V::LoadPart(p[1] + c, left);
+    SnapVectors<V>(grid, scale, zero, rows.x + c, rows.rows, rows.n, left, y + c);
   }
 }
 
@@ -59,6 +67,12 @@ struct Slopes {
 template <class V>
 OCTENSOR_INLINE typename V::Type IsGreater(typename V::Type a, typename V::Type b) {
   return V::Select(a, b, V::Set(1), V::Set(0));
+}
+
+// Outlined: the rest around it is long enough for a compiler.
+template <class V>
+OCTENSOR_NOINLINE typename V::Type TanhOf(typename V::Type x) {
+  return Tanh<V>(x);
 }
 
 template <class V, SnapGradient kMode>
@@ -81,7 +95,7 @@ OCTENSOR_INLINE Slopes<V> SlopesOf(typename V::Type x, const typename V::Type* p
   const typename V::Type c = V::Select(v, n, n, V::Select(zero, v, zero, v));
   const typename V::Type last = V::Set(grid.steps - 1), floor = V::Floor(c);
   const typename V::Type offset = V::Subtract(V::Subtract(c, V::Select(floor, last, last, floor)), half);
-  const typename V::Type t = Tanh<V>(V::Multiply(k, offset)), half_s = V::Multiply(s, half);
+  const typename V::Type t = TanhOf<V>(V::Multiply(k, offset)), half_s = V::Multiply(s, half);
   const typename V::Type soft = V::Add(V::Subtract(c, offset), V::Multiply(half_s, t));
   const typename V::Type inside = V::SelectAtLeast(v, c, V::SelectAtLeast(c, v, one, zero), zero);
   const typename V::Type bend = V::Subtract(one, V::Multiply(t, t));
@@ -93,9 +107,19 @@ OCTENSOR_INLINE Slopes<V> SlopesOf(typename V::Type x, const typename V::Type* p
   return {g, {per_high, per_low, V::Multiply(delta, V::Add(by_s, by_k))}};
 }
 
+// As SnapVectors; adds to the sums of each lane. Lanes that are not there have a gradient of 0, and finite slopes where the
+// numbers of the grid are the same for all.
 template <class V, SnapGradient kMode>
-OCTENSOR_INLINE void AddSlopes(typename V::Type dy, const Slopes<V>& slopes, typename V::Type* sums) {
-  OCTENSOR_UNROLL for (int i = 0; i < SnapSums(kMode); ++i) sums[i] = V::Add(sums[i], V::Multiply(dy, slopes.sums[i]));
+OCTENSOR_NOINLINE void AddVectors(const SnapGrid& grid, const typename V::Type* p, const float* x, const float* dy,
+                                  size_t count, size_t step, size_t left, float* dx, typename V::Type* sums) {
+  const bool is_whole = left == V::kLanes;
+  for (size_t i = 0; i < count; ++i, x += step, dy += step, dx += step) {
+    const typename V::Type gradient = is_whole ? V::Load(dy) : V::LoadPart(dy, left);
+    const Slopes<V> slopes = SlopesOf<V, kMode>(is_whole ? V::Load(x) : V::LoadPart(x, left), p, grid);
+    const typename V::Type result = V::Multiply(gradient, slopes.x);
+    is_whole ? V::Store(dx, result) : V::StorePart(dx, left, result);
+    OCTENSOR_UNROLL for (int s = 0; s < SnapSums(kMode); ++s) sums[s] = V::Add(sums[s], V::Multiply(gradient, slopes.sums[s]));
+  }
 }
 
 // Numbers that all elements share.
@@ -103,22 +127,11 @@ template <class V, SnapGradient kMode>
 void SnapGradientRun(const SnapGrid& grid, const SnapRows& rows, const float* dy, float* dx, float* sums) {
   constexpr int kSums = SnapSums(kMode), kParameters = SnapParameters(kMode);
   typename V::Type p[kParameters], total[kSums];
-  OCTENSOR_UNROLL for (int i = 0; i < kParameters; ++i) p[i] = V::Set(rows.parameters[i][0]);
-  OCTENSOR_UNROLL for (int i = 0; i < kSums; ++i) total[i] = V::Set(0);
-  size_t i = 0;
-  for (; i + V::kLanes <= rows.rows; i += V::kLanes) {
-    const typename V::Type gradient = V::Load(dy + i);
-    const Slopes<V> slopes = SlopesOf<V, kMode>(V::Load(rows.x + i), p, grid);
-    V::Store(dx + i, V::Multiply(gradient, slopes.x));
-    AddSlopes<V, kMode>(gradient, slopes, total);
-  }
-  if (i < rows.rows) {
-    // Lanes that are not there have a gradient of 0, and finite slopes
-    const typename V::Type gradient = V::LoadPart(dy + i, rows.rows - i);
-    const Slopes<V> slopes = SlopesOf<V, kMode>(V::LoadPart(rows.x + i, rows.rows - i), p, grid);
-    V::StorePart(dx + i, rows.rows - i, V::Multiply(gradient, slopes.x));
-    AddSlopes<V, kMode>(gradient, slopes, total);
-  }
+  for (int i = 0; i < kParameters; ++i) p[i] = V::Set(rows.parameters[i][0]);
+  for (int i = 0; i < kSums; ++i) total[i] = V::Set(0);
+  const size_t whole = rows.rows / V::kLanes, done = whole * V::kLanes;
+  AddVectors<V, kMode>(grid, p, rows.x, dy, whole, V::kLanes, V::kLanes, dx, total);
+  if (done < rows.rows) AddVectors<V, kMode>(grid, p, rows.x + done, dy + done, 1, 0, rows.rows - done, dx + done, total);
   for (int s = 0; s < kSums; ++s) {
     float lanes[V::kLanes];
     V::Store(lanes, total[s]);
@@ -135,16 +148,10 @@ void SnapGradientColumns(const SnapGrid& grid, const SnapRows& rows, const float
   for (size_t c = 0; c < n; c += V::kLanes) {
     const size_t left = n - c < V::kLanes ? n - c : V::kLanes;
     typename V::Type p[kParameters], total[kSums];
-    OCTENSOR_UNROLL for (int i = 0; i < kParameters; ++i) p[i] = V::LoadPart(rows.parameters[i] + c, left);
-    OCTENSOR_UNROLL for (int i = 0; i < kSums; ++i) total[i] = V::Set(0);
-    for (size_t r = 0; r < rows.rows; ++r) {
-      const size_t at = r * n + c;
-      const typename V::Type gradient = V::LoadPart(dy + at, left);
-      const Slopes<V> slopes = SlopesOf<V, kMode>(V::LoadPart(rows.x + at, left), p, grid);
-      V::StorePart(dx + at, left, V::Multiply(gradient, slopes.x));
-      AddSlopes<V, kMode>(gradient, slopes, total);
-    }
-    OCTENSOR_UNROLL for (int i = 0; i < kSums; ++i) V::StorePart(sums + static_cast<size_t>(i) * n + c, left, total[i]);
+    for (int i = 0; i < kParameters; ++i) p[i] = V::LoadPart(rows.parameters[i] + c, left);
+    for (int i = 0; i < kSums; ++i) total[i] = V::Set(0);
+    AddVectors<V, kMode>(grid, p, rows.x + c, dy + c, rows.rows, n, left, dx + c, total);
+    for (int i = 0; i < kSums; ++i) V::StorePart(sums + static_cast<size_t>(i) * n + c, left, total[i]);
   }
 }
 
