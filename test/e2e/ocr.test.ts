@@ -3,18 +3,8 @@ import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { type Graph, loadModel, quantize, type SessionOptions, Tensor } from 'octensor';
+import { type Box, drawPicture, loadOcr, ocrFolder, type Picture } from '../support/ocr-pictures.js';
 
-interface Picture {
-  readonly width: number;
-  readonly height: number;
-  readonly data: Uint8Array;
-}
-interface Box {
-  readonly left: number;
-  readonly top: number;
-  readonly right: number;
-  readonly bottom: number;
-}
 interface Size {
   readonly width: number;
   readonly height: number;
@@ -33,20 +23,15 @@ interface Recognizer {
 }
 type ReaderOptions = SessionOptions & { readonly detection?: string | Graph; readonly recognition?: string | Graph };
 
-const folder = new URL('../../../examples/ocr/', import.meta.url);
-const load = async <T>(name: string) => (await import(new URL(name, folder).href)) as T;
-const { drawPicture } = await load<{
-  drawPicture: (lines: readonly string[], options?: { readonly size?: number }) => Picture;
-}>('picture.mjs');
-const { createReader, linesOf } = await load<{
+const { createReader, linesOf } = await loadOcr<{
   createReader: (options?: ReaderOptions) => Promise<Reader>;
   linesOf: (boxes: readonly Box[]) => Box[][];
 }>('reader.mjs');
-const { sample } = await load<{
+const { sample } = await loadOcr<{
   sample: (picture: Picture, box: Box, to: Size & { mean: number[]; std: number[] }, frame: Size) => Float32Array;
 }>('sample.mjs');
-const { boxesOf } = await load<{ boxesOf: (map: Float32Array, width: number, height: number) => Box[] }>('detect.mjs');
-const { Recognizer, decode } = await load<{
+const { boxesOf } = await loadOcr<{ boxesOf: (map: Float32Array, width: number, height: number) => Box[] }>('detect.mjs');
+const { Recognizer, decode } = await loadOcr<{
   Recognizer: { create: (model: string | Graph, keyFile: string, options?: SessionOptions) => Promise<Recognizer> };
   decode: (probabilities: Float32Array, keys: readonly string[]) => Reading;
 }>('recognize.mjs');
@@ -215,7 +200,7 @@ test('drawing: a character that the font lacks', (t) => {
 
 function run(...args: readonly string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [fileURLToPath(new URL('index.mjs', folder)), ...args]);
+    const child = spawn(process.execPath, [fileURLToPath(new URL('index.mjs', ocrFolder)), ...args]);
     let [stdout, stderr] = ['', ''];
     child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
     child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));

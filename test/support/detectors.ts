@@ -3,20 +3,9 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { type Graph, Tensor } from 'octensor';
 import { imagenet, imagenetSide, testData } from './datasets.js';
+import { type Box, drawPicture, loadOcr, type Picture } from './ocr-pictures.js';
 import { Random } from './random.js';
 
-/** Red, green and blue of each pixel, row by row. */
-interface Picture {
-  readonly width: number;
-  readonly height: number;
-  readonly data: Uint8Array;
-}
-interface Box {
-  readonly left: number;
-  readonly top: number;
-  readonly right: number;
-  readonly bottom: number;
-}
 interface Sampling {
   readonly width: number;
   readonly height: number;
@@ -24,13 +13,9 @@ interface Sampling {
   readonly std: readonly number[];
 }
 
-const examples = new URL('../../../examples/ocr/', import.meta.url);
-const { drawPicture } = (await import(new URL('picture.mjs', examples).href)) as {
-  readonly drawPicture: (lines: readonly string[], options: { readonly size: number }) => Picture;
-};
-const { sample } = (await import(new URL('sample.mjs', examples).href)) as {
-  readonly sample: (picture: Picture, box: Box, to: Sampling, frame?: Pick<Sampling, 'height' | 'width'>) => Float32Array;
-};
+const { sample } = await loadOcr<{
+  sample: (picture: Picture, box: Box, to: Sampling, frame?: Pick<Sampling, 'height' | 'width'>) => Float32Array;
+}>('sample.mjs');
 
 export interface Detector {
   /** Undefined where it is not there. */
