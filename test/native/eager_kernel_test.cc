@@ -8,15 +8,6 @@
 namespace octensor {
 namespace {
 
-template <typename F>
-void ForEachEagerKernels(F f) {
-  size_t count;
-  const EagerKernels* const* kernels = EagerKernelList(&count);
-  for (size_t i = 0; i < count; ++i) {
-    if (IsSupported(kernels[i]->isa)) f(*kernels[i]);
-  }
-}
-
 const float kEdges[] = {0.0f, -0.0f, kNaN,   kInfinity, -kInfinity, 0.5f, -0.5f, 1.5f,
                         2.5f, -1.5f, 1e-40f, 3e38f,     -3e38f,     6,    -1,    0.3f};
 

@@ -9,15 +9,6 @@
 namespace octensor {
 namespace {
 
-template <typename F>
-void ForEachEagerKernels(F f) {
-  size_t count;
-  const EagerKernels* const* kernels = EagerKernelList(&count);
-  for (size_t i = 0; i < count; ++i) {
-    if (IsSupported(kernels[i]->isa)) f(*kernels[i]);
-  }
-}
-
 constexpr SnapGrid kGrids[] = {{0, 15, 15, false},   {-8, 7, 15, false}, {-127, 127, 254, false},
                                {0, 255, 255, false}, {-1, 1, 1, true},   {-7, 7, 7, true}};
 constexpr size_t kLengths[] = {1, 2, 3, 5, 8, 9, 16, 17, 33, 64, 70};

@@ -56,6 +56,15 @@ struct ExactSum {
 };
 
 template <typename F>
+void ForEachEagerKernels(F f) {
+  size_t count;
+  const EagerKernels* const* kernels = EagerKernelList(&count);
+  for (size_t i = 0; i < count; ++i) {
+    if (IsSupported(kernels[i]->isa)) f(*kernels[i]);
+  }
+}
+
+template <typename F>
 void ForEachFloatKernels(F f) {
   size_t count;
   const FloatKernels* const* kernels = FloatKernelList(&count);
