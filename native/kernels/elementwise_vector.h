@@ -4,13 +4,19 @@
 //   Vector, Half, Real          integers; half as many bytes; float32
 //   kLanes                      int32 of a Vector
 //   Requant<kTflite>            the fixed-point rules of its epilogue
-//   Set16, Add16, Sub16, Mul16, MulHigh16, MulRound16, AddSaturated16, Set32, Add32, Sub32, Mul32, ShiftRight32, SetReal,
-//   AddReal, SubReal, MulReal, DivReal, MinReal, ToReal, ToInteger     one instruction each Sign16(d), Times32(d)       d >> 15
-//   and d << 5 MulPairs(a, b)              sums of two products of int16 as int32 ZipLow16, ZipHigh16, Pack32, WidenBytes(half)
-//   PackBytes(low, high)        int16 to uint8 in order; Part(x, i): half i of the bytes
-//   ForEach(params, a, b, y, n, body)                    y = clamp(body(a, b)), all as uint8, a vector at a time
-//   ByLanes(params, zero_point, x, z, combine)           combine(x, z) of bytes less their zero points as int32, kLanes at a
-//   time FoldZeroPoint<kTflite>(zero_point, right, requant)   whether it could make the rule add the zero point, too
+//   Set16, Add16, Sub16, Mul16, MulHigh16, MulRound16, AddSaturated16, Set32, Add32, Sub32, Mul32, ShiftRight32,
+//   SetReal, AddReal, SubReal, MulReal, DivReal, MinReal, ToReal, ToInteger: one instruction each
+//   ZipLow16, ZipHigh16, Pack32, WidenBytes(half): also one
+//   Sign16(d), Times32(d)       d >> 15 and d << 5
+//   MulPairs(a, b)              sums of two products of int16 as int32
+//   PackBytes(low, high)        int16 to uint8 in order
+//   Part(x, i)                  half i of the bytes
+//   ForEach(params, a, b, y, n, body)
+//                               y = clamp(body(a, b)), all as uint8, a vector at a time
+//   ByLanes(params, zero_point, x, z, combine)
+//                               combine(x, z) of bytes less their zero points as int32, kLanes at a time
+//   FoldZeroPoint<kTflite>(zero_point, right, requant)
+//                               whether it could make the rule add the zero point, too
 #ifndef OCTENSOR_KERNELS_ELEMENTWISE_VECTOR_H_
 #define OCTENSOR_KERNELS_ELEMENTWISE_VECTOR_H_
 

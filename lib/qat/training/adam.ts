@@ -2,6 +2,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { fused, hasFused } from '../fused.js';
 
+const kernelName = 'OctensorAdam';
+
 /** What tfjs's Adam keeps to itself. */
 interface State {
   readonly learningRate: number;
@@ -55,8 +57,6 @@ class FusedAdam extends tf.AdamOptimizer {
     for (const [k, target] of [m, v, variable].entries()) target.assign(results![k]!);
   }
 }
-
-const kernelName = 'OctensorAdam';
 
 /**
  * `tf.train.adam`, whose results it has to the bit; of weights that are float32, as all are that layers train. On a backend without the
