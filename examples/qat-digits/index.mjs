@@ -13,7 +13,7 @@ import { createNetwork } from './network.mjs';
 import { readOptions } from './options.mjs';
 import { writePage } from './page.mjs';
 import { openResults, writeTables } from './results.mjs';
-import { runs as allRuns, bitsText, contentOf, keyOf, quickRuns, runsOfPart } from './runs.mjs';
+import { runs as allRuns, bitsText, contentOf, keyOf, planOf, quickRuns, runsOfPart } from './runs.mjs';
 import { accuracyOf, classify, fitDigits, stepsPerEpoch } from './training.mjs';
 
 const { quick, backend, out, seeds, only, part, settings } = readOptions();
@@ -75,18 +75,11 @@ async function floatModel(seed) {
   return model;
 }
 
-/** The fewer levels there are, the farther weights have to go until something changes, and the longer that takes. */
-function planOf({ bits: { weights, activations } }) {
-  const bits = Math.min(weights, activations);
-  const [share, learningRate] =
-    bits === 8 ? [0.2, 3e-4] : bits === 4 ? [0.35, 3e-3] : [bits === 3 || activations === 32 ? 0.4 : 1, 0.01];
-  return { epochs: Math.ceil(settings.epochs * share), learningRate };
-}
-
 /** One row of the table, for one seed. */
 async function measure(run, float, seed) {
   const { isTrained = true, freezes = true, corrects = true, distills = false } = run;
-  const plan = planOf(run);
+  const { share, learningRate } = planOf(run);
+  const plan = { epochs: Math.ceil(settings.epochs * share), learningRate };
   const steps = plan.epochs * stepsPerEpoch(digits.train);
   // Whitepaper, section 3.2.2: moving averages when they are stable, fixed statistics for the rest
   const schedule = freezes ? { moving: Math.floor(steps / 10), freeze: Math.floor(steps / 5) } : {};

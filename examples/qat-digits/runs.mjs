@@ -125,6 +125,23 @@ export const quickRuns = runs.filter(
     [8, 2].includes(bits.weights),
 );
 
+const plans = new Map([
+  [8, { share: 0.2, learningRate: 3e-4 }],
+  [4, { share: 0.35, learningRate: 3e-3 }],
+  [3, { share: 0.4, learningRate: 0.01 }],
+  [2, { share: 1, learningRate: 0.01 }],
+  [1, { share: 1, learningRate: 0.01 }],
+]);
+
+/**
+ * The part of the epochs, and the learning rate, by the least number of bits: the fewer levels there are, the farther weights have to go
+ * until something changes, and the longer that takes. Weights alone need no more than 3 bits of both.
+ * @param {Run} run
+ */
+export function planOf({ bits: { weights, activations } }) {
+  return plans.get(activations === 32 ? 3 : Math.min(weights, activations));
+}
+
 /** The same for runs that train the same, under different names: they are computed once. */
 export function contentOf({ config, isTrained, freezes, corrects, distills }) {
   return JSON.stringify([config, isTrained !== false, freezes !== false, corrects !== false, distills === true]);
