@@ -26,6 +26,7 @@
         { 'target_name': 'avx2', 'includes': ['native/isa.gypi'] },
         { 'target_name': 'avx512', 'includes': ['native/isa.gypi'] },
         { 'target_name': 'avx512vnni', 'includes': ['native/isa.gypi'] },
+        { 'target_name': 'avx512vbmi', 'includes': ['native/isa.gypi'] },
       ],
     }],
     ['target_arch=="arm64"', {
@@ -47,7 +48,7 @@
       'defines': ['NAPI_VERSION=8', 'NAPI_DISABLE_CPP_EXCEPTIONS', 'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS'],
       'conditions': [
         ['OS=="linux"', { 'cflags_cc': ['-pthread'], 'ldflags': ['-pthread', '-Wl,--as-needed'] }],
-        ['target_arch=="x64"', { 'dependencies': ['avx2', 'avx512', 'avx512vnni'] }],
+        ['target_arch=="x64"', { 'dependencies': ['avx2', 'avx512', 'avx512vnni', 'avx512vbmi'] }],
         ['target_arch=="arm64"', { 'dependencies': ['neon', 'neondot', 'neoni8mm'] }],
       ],
     },

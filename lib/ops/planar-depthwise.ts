@@ -72,6 +72,14 @@ function* cases(): Iterable<OpCase> {
     [[1, 130, 6, 9], [3, 2], [4, 8], { dilations: [1, 1], activation: 'relu6' }],
     [[2, 32, 8, 10], [3, 3], [4, 8], { dilations: [2, 1] }],
     [[1, 16, 3, 4], [3, 3], [9, 6], { pads: [4, 2, 4, 2] }],
+    // Small ones: one row of outputs or several in a vector, blocks of them, planes that end in the middle of one
+    [[1, 5, 14, 14], [3, 3], [14, 14], { padding: 'same', activation: 'relu6' }],
+    [[2, 67, 7, 7], [3, 3], [7, 7], { padding: 'same' }],
+    [[1, 9, 31, 32], [3, 3], [16, 16], { padding: 'same', strides: [2, 2] }],
+    [[1, 40, 4, 5], [3, 4], [4, 4], { pads: [1, 2, 1, 0] }],
+    [[1, 33, 14, 9], [3, 2], [14, 3], { pads: [0, 0, 2, 0], strides: [1, 3] }],
+    [[3, 7, 1, 2], [3, 3], [1, 2], { padding: 'same' }],
+    [[1, 3, 30, 30], [3, 3], [10, 15], { pads: [1, 0, 0, 1], strides: [3, 2] }],
     // Planes large enough for a kernel of their own: rows of less than a vector, of one, of more; every step and padding
     [[1, 5, 21, 22], [3, 3], [21, 22], { padding: 'same' }],
     [[2, 2, 24, 64], [3, 3], [22, 62], {}],

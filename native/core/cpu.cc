@@ -69,6 +69,8 @@ uint32_t Detect() {
   return isas;
 }
 
+bool DetectVbmi() { return Has(Cpuid(7, 0).ecx, 1); }
+
 #elif defined(__aarch64__) || defined(_M_ARM64)
 
 uint32_t Detect() {
@@ -99,11 +101,20 @@ uint32_t Detect() { return Bit(Isa::kScalar); }
 
 #endif
 
+#if !defined(__x86_64__) && !defined(_M_X64)
+bool DetectVbmi() { return false; }
+#endif
+
 }  // namespace
 
 uint32_t SupportedIsas() {
   static const uint32_t isas = Detect();
   return isas;
+}
+
+bool HasVbmi() {
+  static const bool has = IsSupported(Isa::kAvx512Vnni) && DetectVbmi();
+  return has;
 }
 
 }  // namespace octensor

@@ -5,6 +5,7 @@
 
 #include "core/cpu.h"
 #include "kernels/depthwise_plane.h"
+#include "kernels/depthwise_small.h"
 
 namespace octensor {
 
@@ -23,6 +24,7 @@ uint64_t PeakScalar(uint64_t rounds);
 extern const GemmKernel kGemm_6x16c2_avx2, kGemm_12x32c2_avx512, kGemm_6x64c4_avx512vnni;
 extern const DepthwiseKernel kDepthwise_16c2_avx2, kDepthwise_32c2_avx512, kDepthwise_64c4_avx512vnni;
 extern const DepthwisePlaneKernel kDepthwisePlane_64c4_avx512vnni;
+extern const DepthwiseSmallKernel kDepthwiseSmall_16c4_avx512vbmi;
 extern const FloatKernels kFloat_6x16_avx2, kFloat_14x32_avx512;
 extern const EagerKernels kEager_avx2, kEager_avx512;
 uint64_t PeakAvx2(uint64_t rounds), PeakAvx512(uint64_t rounds), PeakAvx512Vnni(uint64_t rounds);
@@ -143,6 +145,14 @@ const DepthwiseKernel* FindWideDepthwiseKernel(Isa isa) {
 const DepthwisePlaneKernel* FindDepthwisePlaneKernel(Isa isa) {
 #if OCTENSOR_X64
   if (isa == kDepthwisePlane_64c4_avx512vnni.isa) return &kDepthwisePlane_64c4_avx512vnni;
+#endif
+  static_cast<void>(isa);
+  return nullptr;
+}
+
+const DepthwiseSmallKernel* FindDepthwiseSmallKernel(Isa isa) {
+#if OCTENSOR_X64
+  if (isa == kDepthwiseSmall_16c4_avx512vbmi.isa && HasVbmi()) return &kDepthwiseSmall_16c4_avx512vbmi;
 #endif
   static_cast<void>(isa);
   return nullptr;

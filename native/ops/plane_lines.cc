@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <cstring>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "core/thread_pool.h"
 #include "kernels/depthwise_plane.h"
-#include "ops/depthwise_lines.h"
-#include "ops/requant_params.h"
+#include "ops/plane_weights.h"
 
 namespace octensor {
 namespace {
@@ -48,17 +48,16 @@ bool IsSuited(const ConvGeometry& g) {
          g.covered(1) <= kMaxCovered && g.width <= kMaxCovered && g.pads[0] <= kMaxCovered && g.pads[1] <= kMaxCovered;
 }
 
-class DepthwisePlanesStep : public Step {
+class PlaneLinesStep : public Step {
  public:
-  DepthwisePlanesStep(const DepthwisePlaneKernel& kernel, const Depthwise& depthwise, uint8_t zero_point, size_t threads)
+  PlaneLinesStep(const DepthwisePlaneKernel& kernel, const Depthwise& depthwise, PlaneWeights weights, size_t threads)
       : kernel_(kernel),
+        weights_(std::move(weights)),
         g_(depthwise.geometry),
         layout_(LayoutOf(g_)),
         x_(depthwise.x),
         y_(depthwise.y),
-        x_flip_(depthwise.x_flip),
-        zero_point_(zero_point),
-        epilogue_(depthwise.packed.epilogue) {
+        x_flip_(depthwise.x_flip) {
     is_threaded_ = depthwise.macs() >= kMinThreadedDepthwiseMacs;
     scratch_bytes_ = (layout_.x_bytes + layout_.y_bytes) * (is_threaded_ ? threads : 1);
     FindPhases();
@@ -69,42 +68,9 @@ class DepthwisePlanesStep : public Step {
     }
   }
 
-  // False where a weight does not fit 8 bits.
-  bool Pack(const DepthwiseWeights& w) {
-    const size_t row_quads = (g_.kernel[1] + 3) / 4;
-    quads_.resize(w.channels * offsets_.size());
-    init_.resize(w.channels);
-    for (size_t c = 0; c < w.channels; ++c) {
-      uint32_t sum = 0;
-      for (size_t ky = 0; ky < g_.kernel[0]; ++ky) {
-        for (size_t kx = 0; kx < g_.kernel[1]; ++kx) {
-          const int32_t weight = CenteredWeight(w, ky * g_.kernel[1] + kx, c);
-          if (weight < -128 || weight > 127) return false;
-          quads_[c * offsets_.size() + ky * row_quads + kx / 4].taps[kx % 4] = static_cast<int8_t>(weight);
-          sum += static_cast<uint32_t>(weight);
-        }
-      }
-      const uint32_t bias = w.bias != nullptr ? static_cast<uint32_t>(w.bias[c]) : 0;
-      init_[c] = static_cast<int32_t>(bias - zero_point_ * sum);
-    }
-    return true;
-  }
-
-  Status PrepareEpilogue(const DepthwiseWeights& w) {
-    const size_t count = w.channels * kPlaneLanes;
-    if (!lanes_.Reserve(2 * count * sizeof(int32_t))) return {StatusCode::kOutOfMemory, "not enough memory for the scales"};
-    std::vector<double> multipliers(count);
-    for (size_t i = 0; i < count; ++i) multipliers[i] = w.multipliers[i / kPlaneLanes];
-    Scales scales;
-    scales.per_channel_double = multipliers.data();
-    auto* const first = static_cast<int32_t*>(lanes_.data());
-    PrepareRequant(scales, count, count, MaxDepthwiseAccumulator(w), first, first + count, &epilogue_);
-    return {};
-  }
-
   void Run(const RunMemory& memory) const override {
     struct Call {
-      const DepthwisePlanesStep* step;
+      const PlaneLinesStep* step;
       const RunMemory* memory;
       size_t planes;
     } call = {this, &memory, g_.batches * g_.channels};
@@ -120,33 +86,30 @@ class DepthwisePlanesStep : public Step {
 
   const char* kernel() const override { return kernel_.name; }
   size_t scratch_bytes() const override { return scratch_bytes_; }
-  size_t size_bytes() const override { return quads_.size() * sizeof(Quad) + lanes_.size_bytes(); }
+  size_t size_bytes() const override { return weights_.size_bytes(); }
 
  private:
-  struct Quad {
-    int8_t taps[4] = {};
-  };
-
   void RunPlanes(const RunMemory& memory, size_t first, size_t end, size_t worker) const {
     uint8_t* const x = memory.scratch + worker * (layout_.x_bytes + layout_.y_bytes);
     uint8_t* const y = x + layout_.x_bytes;
     // Rows bring what is right of them; the rest of the padding stays as it is from plane to plane.
-    std::memset(x, zero_point_, layout_.x_bytes);
+    std::memset(x, weights_.zero_point, layout_.x_bytes);
     DepthwisePlane plane = {};
     plane.x = x;
     plane.stride = g_.strides[1];
     plane.quads = offsets_.size();
     plane.offsets = offsets_.data();
-    plane.epilogue = &epilogue_;
+    plane.epilogue = &weights_.epilogue;
     plane.outputs = layout_.outputs;
     plane.y = y;
     const PlaneRows out = {g_.out_height, g_.out_width, layout_.pitch / g_.strides[1], g_.out_width};
     for (size_t i = first; i < end; ++i) {
       const size_t channel = i % g_.channels;
       const uint8_t* image = memory.In<uint8_t>(x_) + i * g_.height * g_.width;
-      for (const Phase& phase : phases_) kernel_.load(image + phase.from, x + phase.to, phase.rows, x_flip_, zero_point_);
-      plane.weights = &quads_[channel * offsets_.size()].taps;
-      plane.init = init_[channel];
+      for (const Phase& phase : phases_)
+        kernel_.load(image + phase.from, x + phase.to, phase.rows, x_flip_, weights_.zero_point);
+      plane.weights = weights_.Quads(channel);
+      plane.init = weights_.init[channel];
       plane.lane0 = channel * kPlaneLanes;
       kernel_.run(plane);
       kernel_.store(y, memory.Out<uint8_t>(y_) + i * g_.out_height * g_.out_width, out);
@@ -171,31 +134,23 @@ class DepthwisePlanesStep : public Step {
   }
 
   const DepthwisePlaneKernel& kernel_;
+  PlaneWeights weights_;
   ConvGeometry g_;
   PlaneLayout layout_;
   Place x_, y_;
-  uint8_t x_flip_, zero_point_;
+  uint8_t x_flip_;
   std::vector<Phase> phases_;
   std::vector<uint32_t> offsets_;
-  std::vector<Quad> quads_;  // [channels, offsets]
-  std::vector<int32_t> init_;
-  AlignedBuffer lanes_;  // the two arrays of the epilogue
-  Epilogue epilogue_;
   size_t scratch_bytes_;
   bool is_threaded_;
 };
 
 }  // namespace
 
-Status MakeDepthwisePlanes(const Depthwise& depthwise, const DepthwiseWeights& weights, uint8_t zero_point,
-                           const StepEnvironment& environment, std::unique_ptr<Step>* step) {
+std::unique_ptr<Step> MakePlaneLines(const Depthwise& depthwise, PlaneWeights* weights, const StepEnvironment& environment) {
   const DepthwisePlaneKernel* kernel = FindDepthwisePlaneKernel(environment.isa);
-  if (kernel == nullptr || !IsSuited(depthwise.geometry)) return {};
-  auto planes = std::make_unique<DepthwisePlanesStep>(*kernel, depthwise, zero_point, environment.threads);
-  if (!planes->Pack(weights)) return {};
-  const Status status = planes->PrepareEpilogue(weights);
-  if (status.ok()) *step = std::move(planes);
-  return status;
+  if (kernel == nullptr || !IsSuited(depthwise.geometry)) return nullptr;
+  return std::make_unique<PlaneLinesStep>(*kernel, depthwise, std::move(*weights), environment.threads);
 }
 
 }  // namespace octensor
