@@ -78,11 +78,11 @@ async function floatModel(seed) {
 /** One row of the table, for one seed. */
 async function measure(run, float, seed) {
   const { isTrained = true, freezes = true, corrects = true, distills = false } = run;
-  const { share, learningRate } = planOf(run);
+  const { share, learningRate, moving } = planOf(run);
   const plan = { epochs: Math.ceil(settings.epochs * share), learningRate };
   const steps = plan.epochs * stepsPerEpoch(digits.train);
   // Whitepaper, section 3.2.2: moving averages when they are stable, fixed statistics for the rest
-  const schedule = freezes ? { moving: Math.floor(steps / 10), freeze: Math.floor(steps / 5) } : {};
+  const schedule = freezes ? { moving: Math.floor(steps * moving), freeze: Math.floor(2 * steps * moving) } : {};
   const model = prepare(float, { ...run.config, batchNorm: { ...schedule, correction: corrects } });
   const seen = tf.slice(digits.train.samples.x, 0, Math.min(250, digits.train.count));
   calibrate(model, seen);

@@ -25,7 +25,7 @@ const schemes = {
   'LSQ+': { scheme: 'lsq+', weights: perChannel },
   PACT: { scheme: 'pact', weights: perChannel },
   DoReFa: { scheme: 'dorefa', weights: perChannel },
-  DSQ: { scheme: 'dsq', weights: perChannel },
+  DSQ: { scheme: 'dsq', weights: { ...perChannel, symmetric: false } },
 };
 
 const settings = [
@@ -126,16 +126,17 @@ export const quickRuns = runs.filter(
 );
 
 const plans = new Map([
-  [8, { share: 0.2, learningRate: 3e-4 }],
-  [4, { share: 0.35, learningRate: 3e-3 }],
-  [3, { share: 0.4, learningRate: 0.01 }],
-  [2, { share: 1, learningRate: 0.01 }],
-  [1, { share: 1, learningRate: 0.01 }],
+  [8, { share: 0.2, learningRate: 3e-4, moving: 0.1 }],
+  [4, { share: 0.35, learningRate: 3e-3, moving: 0.1 }],
+  [3, { share: 0.4, learningRate: 0.01, moving: 0.1 }],
+  [2, { share: 1, learningRate: 0.01, moving: 0.4 }],
+  [1, { share: 1, learningRate: 0.01, moving: 0.4 }],
 ]);
 
 /**
  * The part of the epochs, and the learning rate, by the least number of bits: the fewer levels there are, the farther weights have to go
- * until something changes, and the longer that takes. Weights alone need no more than 3 bits of both.
+ * until something changes, and the longer that takes. Weights alone need no more than 3 bits of both. BatchNorm goes by moving averages
+ * from the part `moving` of the steps on, and freezes after twice that.
  * @param {Run} run
  */
 export function planOf({ bits: { weights, activations } }) {

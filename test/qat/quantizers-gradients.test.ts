@@ -187,6 +187,21 @@ test('DoReFa weights: the gradient is that of tanh(x) / max |tanh(x)|, by centra
   }
 });
 
+test('DSQ: at the ends of where it learns, alpha has only a gradient that leads back', (t) => {
+  const x = [-0.55, -0.31, 0.07, 0.42];
+  for (const dy of [
+    [0.5, 1, -2, 3],
+    [-0.5, -1, 2, -3],
+  ]) {
+    const alphaGradient = (alpha: number) => gradients('dsq', { bits: 2 }, x, { low: -0.7, high: 1.2, alpha }, dy).alpha![0]!;
+    const inside = Math.sign(alphaGradient(0.3));
+    t.not(inside, 0);
+    // Training goes against the gradient
+    t.is(Math.sign(alphaGradient(0.09)), inside > 0 ? 0 : -1);
+    t.is(Math.sign(alphaGradient(0.51)), inside > 0 ? 1 : 0);
+  }
+});
+
 for (const symmetric of [true, false]) {
   test(`DSQ${symmetric ? ', symmetric' : ''}: gradients are those of the soft staircase, by central differences`, (t) => {
     const options = { bits: 2, symmetric } as const;

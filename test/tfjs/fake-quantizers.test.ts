@@ -106,3 +106,23 @@ test.serial("adam's weights are those of tfjs, to the bit", async (t) => {
   t.true(hasFused('OctensorAdam'));
   t.deepEqual(await weightsAfter(() => adam(0.01)), await weightsAfter(() => tf.train.adam(0.01)));
 });
+
+test.serial("adam's steps are relative to the size of a quantizer's weight", async (t) => {
+  const rate = 0.01;
+  const starts = { 'layer/quantizer_scale': [0.03, -0.04], 'layer/quantizer_low': [0, 0], 'layer/kernel': [0.03, -0.04] };
+  const sizes = [Math.hypot(0.03, 0.04) / Math.SQRT2, 1e-3, 1];
+  for (const backend of ['octensor', 'cpu']) {
+    await tf.setBackend(backend);
+    const variables = Object.entries(starts).map(([name, values]) => tf.variable(tf.tensor1d(values), true, name));
+    const optimizer = adam(rate);
+    // Adam's first step is the learning rate, against the sign of the gradient
+    optimizer.minimize(() => tf.addN(variables.map((variable) => tf.sum(tf.mul(variable, [2, -3])))) as tf.Scalar);
+    for (const [i, [name, [first, second]]] of Object.entries(starts).entries()) {
+      const values = variables[i]!.dataSync();
+      t.true(Math.abs(values[0]! - (first! - rate * sizes[i]!)) < 1e-6 * sizes[i]!, `${backend}, ${name}: ${values[0]}`);
+      t.true(Math.abs(values[1]! - (second! + rate * sizes[i]!)) < 1e-6 * sizes[i]!, `${backend}, ${name}: ${values[1]}`);
+    }
+    optimizer.dispose();
+    tf.dispose(variables);
+  }
+});

@@ -18,6 +18,14 @@ export type AddWeight = (
   trainable: boolean,
 ) => LayerVariable;
 
+const prefix = 'quantizer_';
+const ofQuantizer = new RegExp(`(?:^|/)${prefix}`);
+
+/** Whether a layer's weight is its quantizer's, by its name. */
+export function isQuantizerWeight(name: string): boolean {
+  return ofQuantizer.test(name);
+}
+
 export type Shape = ReturnType<layers.Layer['computeOutputShape']>;
 
 export class QuantizerState {
@@ -30,7 +38,7 @@ export class QuantizerState {
       this.quantizer.weights.map(({ name, shape: own, initial, trainable, decay }) => {
         const regularizer = decay === undefined || decay === 0 ? undefined : regularizers.l2({ l2: decay });
         const initializer = initializers.constant({ value: initial });
-        return [name, addWeight(`quantizer_${name}`, [...own], 'float32', initializer, regularizer, trainable)];
+        return [name, addWeight(`${prefix}${name}`, [...own], 'float32', initializer, regularizer, trainable)];
       }),
     );
   }

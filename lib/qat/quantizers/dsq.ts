@@ -13,17 +13,22 @@
  *     dl = sum of dy · (1 - g · h) - du                      below: 1
  *     dα = sum of dy · Δ · (s'/2 · t + s/2 · (1 - t^2) · (c - i - 1/2) · k'),  s' = s^2,  k' = -2 / (α (2 - α))
  *
- * α starts at 0.2 and is learned; `decay` pulls it to 0 (the evolution of eq. 10). It is used within [1e-6, 0.5], its gradient goes
- * through that clamp. Symmetric: one end, l = -u, so its gradient is du - dl. The ends start where the squared error is least.
+ * α starts at 0.2 and is learned, within [0.1, 0.5]: near 0 the staircase is so steep that x, too, has no gradient any more. Only
+ * `decay` pulls it farther (the evolution of eq. 10), to 1e-6 where it is used. Symmetric: one end, l = -u, so its gradient is
+ * du - dl. The ends start where the squared error is least.
  */
 import {
+  abs,
   add,
   cast,
   clipByValue,
   div,
   equal,
   floor,
+  greaterEqual,
+  less,
   log,
+  logicalAnd,
   maximum,
   minimum,
   mul,
@@ -31,6 +36,8 @@ import {
   type Tensor,
   tanh,
   tidy,
+  where,
+  zerosLike,
 } from '@tensorflow/tfjs-core';
 import { differentiable, sumTo } from './gradients.js';
 import { filled, leastErrorRange, positive } from './initial-range.js';
@@ -80,6 +87,9 @@ export const dsq: QuantizerType = {
   },
 };
 
+/** Where α learns. */
+const learned = { middle: 0.3, half: 0.2 };
+
 interface Pieces {
   readonly low: Tensor;
   readonly delta: Tensor;
@@ -112,6 +122,13 @@ function usableAlpha(alpha: Tensor): Tensor {
   return clipByValue(alpha, 1e-6, 0.5);
 }
 
+/** 0 where a step along it would take α, which is at the end of where it learns or past it, farther out. */
+function inward(dAlpha: Tensor, alpha: Tensor): Tensor {
+  const offset = sub(alpha, learned.middle);
+  const isOutside = greaterEqual(abs(offset), learned.half);
+  return where(logicalAnd(isOutside, less(mul(offset, dAlpha), 0)), zerosLike(dAlpha), dAlpha);
+}
+
 /** The soft staircase, of which `dsq` has the gradient: x on the way to the grid of n steps between low (-high, if undefined) and high. */
 export function softStaircase(x: Tensor, high: Tensor, alpha: Tensor, low: Tensor | undefined, levels: Levels): Tensor {
   return tidy(() => {
@@ -124,7 +141,9 @@ function softGradient(dy: Tensor, x: Tensor, high: Tensor, alpha: Tensor, low: T
   const whole = fusedGradient('soft', dy, x, { a: high, b: alpha, ...(low !== undefined && { c: low }) }, levels);
   if (whole !== undefined) {
     const [dHigh, dLow, dAlpha] = whole.sums;
-    return low === undefined ? [whole.dx, sub(dHigh!, dLow!), dAlpha!] : [whole.dx, dHigh!, dAlpha!, dLow!];
+    return low === undefined
+      ? [whole.dx, sub(dHigh!, dLow!), inward(dAlpha!, alpha)]
+      : [whole.dx, dHigh!, inward(dAlpha!, alpha), dLow!];
   }
   const n = stepsOf(levels);
   const { delta, s, k, v, c, offset, t, soft } = pieces(x, high, alpha, low, levels);
@@ -138,7 +157,7 @@ function softGradient(dy: Tensor, x: Tensor, high: Tensor, alpha: Tensor, low: T
   const perAlpha = mul(delta, add(mul(mul(mul(s, s), 0.5), t), mul(mul(mul(mul(s, 0.5), bend), offset), kSlope)));
   const to = (slope: Tensor, shape: readonly number[]) => sumTo(mul(dy, slope) as Tensor, shape);
   const dx = mul(dy, g);
-  const dAlpha = to(perAlpha, alpha.shape);
+  const dAlpha = inward(to(perAlpha, alpha.shape), alpha);
   if (low === undefined) return [dx, to(sub(perHigh, perLow) as Tensor, high.shape), dAlpha];
   return [dx, to(perHigh, high.shape), dAlpha, to(perLow, low.shape)];
 }

@@ -7,6 +7,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { invalid } from '../../errors.js';
 import { productsOf } from '../control.js';
+import { isQuantizerWeight } from '../layers/quantizer-state.js';
 import type { TrainOptions } from './options.js';
 import type { Samples } from './samples.js';
 import { type TrainResult, train } from './train.js';
@@ -53,7 +54,7 @@ export async function trainProgressively(
 }
 
 /** What quantizers keep: of another grid it would be worse than what they begin with. */
-const quantizerState = /(?:^|\/)(?:quantizer_|step)/;
+const isState = (name: string) => isQuantizerWeight(name) || /(?:^|\/)step/.test(name);
 
 /** Copies weights by name, where the shape is the same; returns how many. */
 export function transferWeights(from: LayersModel, to: LayersModel): number {
@@ -62,7 +63,7 @@ export function transferWeights(from: LayersModel, to: LayersModel): number {
   for (const weight of to.weights) {
     const name = plainName(weight.originalName);
     const source = known.get(name);
-    if (source === undefined || quantizerState.test(name) || String(source.shape) !== String(weight.shape)) continue;
+    if (source === undefined || isState(name) || String(source.shape) !== String(weight.shape)) continue;
     const value = tf.clone(source.read());
     weight.write(value);
     value.dispose();
