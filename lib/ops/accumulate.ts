@@ -6,14 +6,15 @@
  *     float:      y = clamp(bias + Σ x·w), summed in float64, rounded to float32 once
  *     hybrid:     float x is quantized as it comes, see hybrid.ts
  *
- * Integer sums are int32 and wrap. TFLite's quantization specification; Jacob et al. 2017, section 2.2.
+ * Integer sums are int32 and wrap. Where x or y is int16 (`onnx` numerics alone, zero point 0) they are exact: x has 15 bits and a sign,
+ * w 8 or 9, and a double holds sums of up to 2^29 of such products. The output stage is the same: float32 of the sum, rounded once. TFLite's quantization specification; Jacob et al. 2017, section 2.2.
  */
 import type { Node } from '../graph/graph.js';
 import { fixedPointLimit } from '../quant/requant.js';
 import type { DataType, Tensor } from '../tensor.js';
 import { hybridProducts } from './hybrid.js';
-import { expectType, type NodeContext, nodeError, perTensor, type RunContext, requiredInput } from './op.js';
-import { type Activation, activationBounds, quantizedBounds, requantizer } from './output-stage.js';
+import { expectType, type NodeContext, nodeError, type Operand, perTensor, type RunContext, requiredInput } from './op.js';
+import { type Activation, activationBounds, quantizedBounds, type Requantizer, requantizer } from './output-stage.js';
 import { checkedSize, product } from './shapes.js';
 import { allocate, outputTensor } from './storage.js';
 import {
@@ -46,22 +47,26 @@ export interface IntegerProducts extends Store {
   readonly sums: Int32Array;
 }
 
+/** Of float32, or of integers whose sums int32 would not hold. */
 interface RealProducts extends Store {
   readonly kind: 'real';
-  readonly x: Float32Array;
-  readonly w: Float32Array;
+  readonly x: Float32Array | Int16Array;
+  readonly w: Float32Array | Int16Array;
   readonly sums: Float64Array;
 }
 
 export type Products = IntegerProducts | RealProducts;
 
+/** The type of a result: that of the input, or where one of the two is int16, any of these. */
+export const productTypes = ['input', 'int8', 'uint8', 'int16'] as const;
+export type ProductType = (typeof productTypes)[number];
+
 /** Checks types, quantization and bias of inputs 0 to 2 (x, w, bias?); returns the output's type. */
-export function checkProducts<A>(context: NodeContext<A>, layout: WeightLayout): DataType {
+export function checkProducts<A>(context: NodeContext<A>, layout: WeightLayout, to: ProductType = 'input'): DataType {
   const { node, inputs } = context;
   const [x, w, bias] = [requiredInput(context, 0), requiredInput(context, 1), inputs[2]];
-  expectType(context, x, ['float32', 'int8', 'uint8']);
+  const type = checkWide(context, x, to);
   expectType(context, w, x.type === 'float32' ? ['float32', 'int8'] : ['int8', 'uint8']);
-  if (x.type !== 'float32') perTensor(context, x);
   if (w.type !== 'float32') checkWeights(context, w, layout);
   if (bias !== undefined) {
     expectType(context, bias, [x.type === 'float32' ? 'float32' : 'int32']);
@@ -69,13 +74,35 @@ export function checkProducts<A>(context: NodeContext<A>, layout: WeightLayout):
       throw nodeError('ERR_SHAPE', node, `expected a bias of ${layout.channels} elements, got [${bias.dims.join(', ')}]`);
     }
   }
-  return x.type;
+  return type;
+}
+
+/** The type of a quantized x, and of what becomes of it. */
+export function checkWide<A>(context: NodeContext<A>, x: Operand, to: ProductType): DataType {
+  const isOnnx = context.numerics === 'onnx';
+  expectType(context, x, ['float32', 'int8', 'uint8', ...(isOnnx ? (['int16'] as const) : [])]);
+  if (x.type === 'float32') {
+    if (to === 'input') return x.type;
+    throw nodeError('ERR_DTYPE', context.node, `expected a quantized input for a result of ${to}, got float32`);
+  }
+  const { zeroPoint } = perTensor(context, x);
+  if (x.type === 'int16' && zeroPoint !== 0) {
+    throw nodeError('ERR_QUANTIZATION', context.node, `expected zero point 0 for ${x.name} of int16, got ${zeroPoint}`);
+  }
+  if (to === 'input' || to === x.type) return x.type;
+  if (isOnnx && (x.type === 'int16' || to === 'int16')) return to;
+  throw nodeError('ERR_DTYPE', context.node, `expected a result of ${x.type}, got ${to}, with ${context.numerics} numerics`);
+}
+
+/** Whether sums are exact rather than int32. */
+export function isWideProduct({ inputs, outputs }: Pick<RunContext<unknown>, 'inputs' | 'outputs'>): boolean {
+  return inputs[0]!.type === 'int16' || outputs[0]!.type === 'int16';
 }
 
 /** Before anything is added; `batches` divide x evenly. */
 export function prepareProducts<A>(context: RunContext<A>, layout: ProductLayout, batches: number): Products {
   const [x, w] = [context.data[0]!, context.data[1]!];
-  if (x.type !== 'float32') return quantizedProducts(context, layout);
+  if (x.type !== 'float32') return isWideProduct(context) ? wideProducts(context, layout) : quantizedProducts(context, layout);
   return w.type === 'float32' ? realProducts(context, layout) : hybridProducts(context, layout, batches);
 }
 
@@ -148,21 +175,43 @@ function addRealTap({ x, w, sums }: RealProducts, xAt: number, wAt: number, chan
 }
 
 function quantizedProducts<A>(context: RunContext<A>, layout: ProductLayout): IntegerProducts {
+  const { x, w, bias, requantizers } = quantizedOperands(context, layout);
+  return { kind: 'integer', x, w, ...requantized(context, requantizers, bias, Int32Array.from(bias)) };
+}
+
+function wideProducts<A>(context: RunContext<A>, layout: ProductLayout): RealProducts {
+  const { x, w, bias, requantizers } = quantizedOperands(context, layout);
+  return { kind: 'real', x, w, ...requantized(context, requantizers, bias, Float64Array.from(bias)) };
+}
+
+function quantizedOperands<A>(context: RunContext<A>, layout: ProductLayout) {
   const { numerics, inputs, outputs, data } = context;
   const [x, y] = [perTensor(context, inputs[0]!), perTensor(context, outputs[0]!)];
   const weights = weightQParams(context, inputs[1]!, layout);
   const bounds = quantizedBounds(layout.activation, y, numerics);
   const multipliers = multipliersOf(context, layout, weights);
-  const requantizers = Array.from(multipliers, (multiplier) => requantizer(multiplier, y, bounds, numerics));
-  const bias = (data[2]?.data as Int32Array | undefined) ?? new Int32Array(layout.channels);
-  const sums = Int32Array.from(bias);
-  const out = allocate(outputs[0]!.type, product(outputs[0]!.dims)) as Int8Array | Uint8Array;
+  return {
+    x: centered(data[0]!, x.zeroPoint),
+    w: centeredWeights(data[1]!, weights.zeroPoints, layout),
+    bias: (data[2]?.data as Int32Array | undefined) ?? new Int32Array(layout.channels),
+    requantizers: Array.from(multipliers, (multiplier) => requantizer(multiplier, y, bounds, numerics)),
+  };
+}
+
+/** `sums` begin as the bias. */
+function requantized<A, S extends Int32Array | Float64Array>(
+  context: RunContext<A>,
+  requantizers: readonly Requantizer[],
+  bias: Int32Array,
+  sums: S,
+): Store & { readonly sums: S } {
+  const { type, dims } = context.outputs[0]!;
+  const out = allocate(type, product(dims)) as Int8Array | Uint8Array | Int16Array;
   const store = (offset: number) => {
     for (let c = 0; c < sums.length; c++) out[offset + c] = requantizers[c]!(sums[c]!);
     sums.set(bias);
   };
-  const w = centeredWeights(data[1]!, weights.zeroPoints, layout);
-  return { kind: 'integer', x: centered(data[0]!, x.zeroPoint), w, sums, y: outputTensor(context, 0, out), store };
+  return { sums, y: outputTensor(context, 0, out), store };
 }
 
 /**

@@ -76,6 +76,21 @@ export function affine(dtype: QParams['dtype'], scale: number, zeroPoint = 0): Q
   return { dtype, scale: Math.fround(scale), zeroPoint };
 }
 
+/** An input or output of a product with int16 on one side or both: zero point 0 of int16, scales that go together. */
+export function wideValue(type: 'int8' | 'uint8' | 'int16', dims: readonly number[], end: 'x' | 'y'): CaseValue & CaseInput {
+  const scale = { x: { int8: 0.05, uint8: 0.05, int16: 1.7e-4 }, y: { int8: 0.08, uint8: 0.08, int16: 3.1e-4 } }[end][type];
+  return { type, dims, qparams: affine(type, scale, { int8: -3, uint8: 119, int16: 0 }[type]) } as const;
+}
+
+/** Inputs and outputs of products with int16. */
+export const wideTypes = [
+  ['int16', 'int16'],
+  ['int16', 'uint8'],
+  ['int16', 'int8'],
+  ['uint8', 'int16'],
+  ['int8', 'int16'],
+] as const;
+
 function caseValue(name: string, { type, dims, qparams }: CaseValue): Value {
   return { name, type, dims, ...(qparams !== undefined && { qparams }) };
 }

@@ -8,7 +8,7 @@
 
 import type { DataType, Tensor } from '../tensor.js';
 import { addRows, checkProducts, type Products, prepareProducts } from './accumulate.js';
-import { affine, caseGraph, legacyWeights } from './cases.js';
+import { affine, caseGraph, legacyWeights, wideTypes, wideValue } from './cases.js';
 import { type ConvolutionAttributes, convolutionInputs, extentsOf, parseConvolution } from './convolution.js';
 import {
   type AttributeReader,
@@ -31,7 +31,7 @@ export const conv2d = defineOp<Conv2dAttributes>({
   outputs: [1, 1],
 
   parse: parseConv2d,
-  infer: (context) => inferConv2d(context, (channels) => checkProducts(context, { channels, axis: 0 })),
+  infer: (context) => inferConv2d(context, (channels) => checkProducts(context, { channels, axis: 0 }, context.attributes.to)),
 
   run(context) {
     const channels = context.inputs[1]!.dims[0]!;
@@ -42,6 +42,7 @@ export const conv2d = defineOp<Conv2dAttributes>({
 
   *cases() {
     yield* quantizedCases();
+    yield* wideCases();
     yield* legacyCases();
     yield* floatCases();
   },
@@ -124,6 +125,43 @@ export function convolve(context: RunContext<Conv2dAttributes>, products: Produc
     }
   }
   return products.y;
+}
+
+/** int16 on either side; biases beyond what int32 sums would leave room for. */
+function* wideCases(): Iterable<OpCase> {
+  const op = 'Conv2D';
+  for (const { x, w, y, attributes } of [
+    {
+      x: [1, 7, 6, 5],
+      w: [9, 3, 3, 5],
+      y: [1, 4, 3, 9],
+      attributes: { strides: [2, 2], padding: 'same', activation: 'relu6' },
+    },
+    { x: [2, 4, 3, 16], w: [40, 1, 1, 16], y: [2, 4, 3, 40], attributes: {} },
+    { x: [1, 5, 4, 6], w: [4, 3, 3, 3], y: [1, 5, 4, 4], attributes: { groups: 2, padding: 'same', activation: 'relu' } },
+    { x: [1, 1, 3, 700], w: [5, 1, 1, 700], y: [1, 1, 3, 5], attributes: {} },
+  ] as const) {
+    const scale = Float32Array.from({ length: w[0] }, (_, i) => 0.002 + 0.0007 * i);
+    const weights = {
+      type: 'int8',
+      dims: w,
+      qparams: { dtype: 'int8', scale, zeroPoint: 0, axis: 0 },
+      constant: true,
+    } as const;
+    const bias = { type: 'int32', dims: [w[0]], constant: true, range: [-(2 ** 24), 2 ** 31 - 1] } as const;
+    for (const [from, to] of wideTypes) {
+      const inputs = [wideValue(from, x, 'x'), weights, bias];
+      const outputs = [wideValue(to, y, 'y')];
+      yield caseGraph({ op, attributes: { ...attributes, to }, inputs, outputs, numerics: 'onnx' });
+    }
+  }
+  const legacy = { type: 'uint8', dims: [3, 2, 2, 4], qparams: affine('uint8', 0.004, 110), constant: true } as const;
+  const [x, y] = [wideValue('int16', [1, 4, 4, 4], 'x'), wideValue('int16', [1, 3, 3, 3], 'y')];
+  yield caseGraph({ op, inputs: [x, legacy], outputs: [y], numerics: 'onnx' });
+  // Sums that 8-bit halves might not hold are left to the definition
+  const large = { type: 'int8', dims: [2, 1, 1, 70000], qparams: affine('int8', 0.001), constant: true } as const;
+  const [rows, sums] = [wideValue('int16', [1, 1, 2, 70000], 'x'), wideValue('int16', [1, 1, 2, 2], 'y')];
+  yield caseGraph({ op, inputs: [rows, large], outputs: [sums], numerics: 'onnx' });
 }
 
 function* quantizedCases(): Iterable<OpCase> {

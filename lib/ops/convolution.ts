@@ -1,4 +1,5 @@
 /** What convolutions share: the window's place on the input, and shapes that fit. */
+import { type ProductType, productTypes } from './accumulate.js';
 import { type AttributeReader, expectRank, type NodeContext, nodeError, type Operand, requiredInput } from './op.js';
 import { type Activation, activations } from './output-stage.js';
 import { type Extent, extentOf, parseWindow, type Window } from './window.js';
@@ -6,10 +7,15 @@ import { type Extent, extentOf, parseWindow, type Window } from './window.js';
 export interface ConvolutionAttributes {
   readonly window: Window;
   readonly activation: Activation;
+  readonly to: ProductType;
 }
 
 export function parseConvolution(attributes: AttributeReader): ConvolutionAttributes {
-  return { window: parseWindow(attributes), activation: attributes.oneOf('activation', activations, 'none') };
+  return {
+    window: parseWindow(attributes),
+    activation: attributes.oneOf('activation', activations, 'none'),
+    to: attributes.oneOf('to', productTypes, 'input'),
+  };
 }
 
 /** Input and weights, both with four dimensions, the kernel's at least 1. */

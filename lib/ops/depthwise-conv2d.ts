@@ -7,7 +7,7 @@
  * axis.
  */
 import { addTap, checkProducts, prepareProducts } from './accumulate.js';
-import { affine, caseGraph, legacyWeights } from './cases.js';
+import { affine, caseGraph, legacyWeights, wideTypes, wideValue } from './cases.js';
 import { type ConvolutionAttributes, convolutionInputs, extentsOf, parseConvolution } from './convolution.js';
 import { type AttributeReader, defineOp, nodeError, type OpCase, type RunContext } from './op.js';
 import { checkedSize } from './shapes.js';
@@ -37,7 +37,7 @@ export const depthwiseConv2d = defineOp<Attributes>({
       const found = `${depth} input channels, ${groups || depth} groups and weights of shape [${w.dims.join(', ')}]`;
       throw nodeError('ERR_SHAPE', node, `expected weights [1, KH, KW, a multiple of C], got ${found}`);
     }
-    const type = checkProducts(context, { channels, axis: 3 });
+    const type = checkProducts(context, { channels, axis: 3 }, attributes.to);
     const [vertical, horizontal] = extentsOf(context, attributes.window, [height, width], [kernelHeight, kernelWidth]);
     const dims = [batches, vertical.size, horizontal.size, channels];
     checkedSize(node, dims);
@@ -107,12 +107,28 @@ function* cases(): Iterable<OpCase> {
     const legacy = { type: 'uint8', dims: w, constant: true, qparams: affine('uint8', 0.015, 117) } as const;
     const outUint8 = { type: 'uint8', dims: y, qparams: affine('uint8', 0.0235, 0) } as const;
     yield caseGraph({ op, attributes, inputs: [uint8, legacy, bias], outputs: [outUint8] });
+    const wideBias = { ...bias, range: [-(2 ** 24), 2 ** 31 - 1] } as const;
+    for (const [from, to] of wideTypes) {
+      const inputs = [wideValue(from, x, 'x'), perChannel, wideBias];
+      yield caseGraph({ op, attributes: { ...attributes, to }, inputs, outputs: [wideValue(to, y, 'y')], numerics: 'onnx' });
+    }
     const float = { type: 'float32', dims: x } as const;
     const floatBias = { type: 'float32', dims: [channels], constant: true } as const;
     const floatOut = { type: 'float32', dims: y } as const;
     for (const weights of [{ type: 'float32', dims: w, constant: true } as const, perChannel]) {
       yield caseGraph({ op, attributes, inputs: [float, weights, floatBias], outputs: [floatOut] });
     }
+  }
+  // The first has more taps than int32 sums could hold
+  for (const [size, channels] of [
+    [23, 3],
+    [5, 37],
+    [3, 100],
+  ] as const) {
+    const dims = [1, 25, 9, channels];
+    const w = { type: 'uint8', dims: [1, size, size, channels], qparams: affine('uint8', 0.004, 110), constant: true } as const;
+    const [inputs, outputs] = [[wideValue('int16', dims, 'x'), w], [wideValue('int16', dims, 'y')]];
+    yield caseGraph({ op, attributes: { padding: 'same' }, inputs, outputs, numerics: 'onnx' });
   }
   for (const channels of [5, 24, 80, 96] as const) {
     const x = { type: 'uint8', dims: [1, 6, 7, channels], qparams: affine('uint8', 0.0235, 9) } as const;

@@ -5,8 +5,8 @@
  *
  * Quantized arithmetic: accumulate.ts. Weights of int8 under a float input are TFLite's dynamic-range quantization (hybrid.ts).
  */
-import { addRows, checkProducts, prepareProducts } from './accumulate.js';
-import { affine, caseGraph } from './cases.js';
+import { addRows, checkProducts, type ProductType, prepareProducts, productTypes } from './accumulate.js';
+import { affine, caseGraph, wideTypes, wideValue } from './cases.js';
 import { defineOp, expectRank, nodeError, type OpCase, requiredInput } from './op.js';
 import { type Activation, activations } from './output-stage.js';
 import { checkedSize, product } from './shapes.js';
@@ -15,6 +15,7 @@ export interface FullyConnectedAttributes {
   readonly activation: Activation;
   readonly keepDims: boolean;
   readonly asymmetricInputs: boolean;
+  readonly to: ProductType;
 }
 
 export const fullyConnected = defineOp<FullyConnectedAttributes>({
@@ -26,6 +27,7 @@ export const fullyConnected = defineOp<FullyConnectedAttributes>({
     activation: attributes.oneOf('activation', activations, 'none'),
     keepDims: attributes.boolean('keepDims', false),
     asymmetricInputs: attributes.boolean('asymmetricInputs', false),
+    to: attributes.oneOf('to', productTypes, 'input'),
   }),
 
   infer(context) {
@@ -38,7 +40,7 @@ export const fullyConnected = defineOp<FullyConnectedAttributes>({
       const found = `an input of shape [${x.dims.join(', ')}] and weights [${w.dims.join(', ')}]`;
       throw nodeError('ERR_SHAPE', node, `expected rows as long as those of the weights, got ${found}`);
     }
-    const type = checkProducts(context, { channels, axis: 0 });
+    const type = checkProducts(context, { channels, axis: 0 }, attributes.to);
     const dims = attributes.keepDims ? [...x.dims.slice(0, -1), channels] : [rows, channels];
     checkedSize(node, dims);
     return [{ type, dims }];
@@ -80,6 +82,13 @@ function* quantizedCases(): Iterable<OpCase> {
       const attributes = { keepDims: true, activation: 'relu' } as const;
       yield caseGraph({ op, attributes, inputs: [x, w, bias], outputs: [y], numerics });
     }
+  }
+  for (const [from, to] of wideTypes) {
+    const w = { type: 'int8', dims: [10, 8], qparams: perChannel, constant: true } as const;
+    const [inputs, outputs] = [[wideValue(from, [3, 4, 8], 'x'), w, bias], [wideValue(to, [3, 4, 10], 'y')]];
+    yield caseGraph({ op, attributes: { keepDims: true, activation: 'relu', to }, inputs, outputs, numerics: 'onnx' });
+    const flat = [{ ...wideValue(from, [2, 2, 4], 'x') }, w];
+    yield caseGraph({ op, attributes: { to }, inputs: flat, outputs: [wideValue(to, [2, 10], 'y')], numerics: 'onnx' });
   }
   const uint8 = { type: 'uint8', dims: [1, 2, 2, 5], qparams: affine('uint8', 0.07, 100) } as const;
   const legacy = { type: 'uint8', dims: [10, 20], qparams: affine('uint8', 0.02, 140), constant: true } as const;

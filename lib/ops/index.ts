@@ -51,6 +51,7 @@ import { hardmax } from './hardmax.js';
 import { headAttention } from './head-attention.js';
 import { histogram } from './histogram.js';
 import { identity } from './identity.js';
+import { joinSums } from './join-sums.js';
 import { layerNorm } from './layer-norm.js';
 import { leakyRelu } from './leaky-relu.js';
 import { localResponseNorm } from './local-response-norm.js';
@@ -102,6 +103,7 @@ import { softmax } from './softmax.js';
 import { spaceToBatchNd } from './space-to-batch-nd.js';
 import { spaceToDepth } from './space-to-depth.js';
 import { split } from './split.js';
+import { splitInt16 } from './split-int16.js';
 import { squaredDifference } from './squared-difference.js';
 import { squeeze } from './squeeze.js';
 import { stridedSlice } from './strided-slice.js';
@@ -222,6 +224,7 @@ const list: readonly Op[] = [
   ifOp,
   isInf,
   isNan,
+  joinSums,
   layerNorm,
   leakyRelu,
   less,
@@ -304,6 +307,7 @@ const list: readonly Op[] = [
   spaceToBatchNd,
   spaceToDepth,
   split,
+  splitInt16,
   sqrt,
   square,
   squaredDifference,

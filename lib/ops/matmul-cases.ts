@@ -1,6 +1,6 @@
 /** Cases of MatMul: every kind of operand, vectors, broadcasting, transposed operands, scales per column. */
 import type { Attributes } from '../graph/graph.js';
-import { affine, caseGraph } from './cases.js';
+import { affine, caseGraph, wideTypes, wideValue } from './cases.js';
 import type { OpCase } from './op.js';
 
 interface Shapes {
@@ -63,6 +63,12 @@ function* quantizedCases({ a, b, y, attributes = {} }: Shapes): Iterable<OpCase>
       const w = { type: 'int8', dims: b, qparams: perColumn, ...isConstant } as const;
       const name = `${numerics} MatMul uint8 [${a}] by ${kind} int8 [${b}]`;
       yield caseGraph({ op, name, attributes, inputs: [x, w], outputs: [out], numerics });
+    }
+    for (const [from, to] of wideTypes) {
+      const w = { type: 'int8', dims: b, qparams: perColumn, ...isConstant } as const;
+      const name = `MatMul ${from} [${a}] by ${kind} int8 [${b}] to ${to}`;
+      const [inputs, outputs] = [[wideValue(from, a, 'x'), w], [wideValue(to, y, 'y')]];
+      yield caseGraph({ op, name, attributes: { ...attributes, to }, inputs, outputs, numerics: 'onnx' });
     }
     const w = { type: 'uint8', dims: b, qparams: affine('uint8', 0.02, 77), ...isConstant } as const;
     const bias = { type: 'int32', dims: [n], constant: true } as const;

@@ -3,6 +3,7 @@
  * last two; `transposeA` and `transposeB` exchange the last two of an operand of two or more first.
  *
  *     quantized:  y = clamp(requantize(bias + Σ (a - za)·(b - zb), M) + zy),   M = sa·sb / sy
+ *                 sums are exact where a or y is int16 (accumulate.ts)
  *     to float32: y = clamp(f32(f32(bias + Σ (a - za)·(b - zb)) · f32(sa·sb))), of quantized operands
  *     float:      y = clamp(bias + Σ a·b), summed in float64, rounded once
  *     integers:   wrap around
@@ -10,7 +11,7 @@
  * Of quantized operands, b may have a scale and a zero point for each of its N columns. ONNX's MatMul and QLinearMatMul.
  */
 import type { DataType } from '../tensor.js';
-import { multipliersOf } from './accumulate.js';
+import { checkWide, isWideProduct, multipliersOf, type ProductType, productTypes } from './accumulate.js';
 import { isQuantized } from './elementwise.js';
 import { matmulCases } from './matmul-cases.js';
 import { forEachProduct, inferMatrixProduct, type MatrixProduct, matrixProduct, type Transposed } from './matrix.js';
@@ -32,7 +33,7 @@ import { centered, checkWeights, type WeightLayout, weightQParams } from './weig
 export interface MatMulAttributes extends Transposed {
   readonly activation: Activation;
   /** Of quantized operands: the type of the result. */
-  readonly to: 'input' | 'float32';
+  readonly to: ProductType | 'float32';
 }
 
 const plainTypes = ['float32', 'float64', 'int32', 'uint32', 'int64', 'uint64'] as const;
@@ -46,20 +47,22 @@ export const matmul = defineOp<MatMulAttributes>({
     activation: attributes.oneOf('activation', activations, 'none'),
     transposeA: attributes.boolean('transposeA', false),
     transposeB: attributes.boolean('transposeB', false),
-    to: attributes.oneOf('to', ['input', 'float32'], 'input'),
+    to: attributes.oneOf('to', [...productTypes, 'float32'], 'input'),
   }),
 
   infer(context) {
     const [a, b] = [requiredInput(context, 0), requiredInput(context, 1)];
-    expectType(context, a, [...plainTypes, ...byteTypes]);
+    expectType(context, a, [...plainTypes, ...byteTypes, 'int16']);
     expectType(context, b, isQuantized(a.type) ? byteTypes : [a.type]);
     const { n, dims } = inferMatrixProduct(context, context.attributes);
-    if (isQuantized(a.type)) {
-      perTensor(context, a);
+    const { to } = context.attributes;
+    let { type } = a;
+    if (isQuantized(type)) {
+      type = checkWide(context, a, to === 'float32' ? 'input' : to);
       checkWeights(context, b, columnLayout(b, n, context.attributes));
     }
     checkBias(context, isQuantized(a.type) ? 'int32' : a.type, n);
-    return [{ type: isQuantized(a.type) && context.attributes.to === 'float32' ? 'float32' : a.type, dims }];
+    return [{ type: isQuantized(a.type) && to === 'float32' ? 'float32' : type, dims }];
   },
 
   run(context) {
@@ -99,16 +102,29 @@ function multiplyQuantized(context: RunContext<MatMulAttributes>, shape: MatrixP
   const first = centered(context.data[0]!, perTensor(context, requiredInput(context, 0)).zeroPoint);
   // Columns are contiguous when they are multiplied: their zero points are taken away there
   const second = Int16Array.from(inputData(context, 1) as Int8Array);
+  const sumOf = isWideProduct(context) ? exactSum : int32Sum;
   forEachProduct(shape, context.attributes, first, second, ({ rows, rowsAt, columns, columnsAt, to }) => {
     for (let row = 0; row < m; row++) {
       for (let column = 0; column < n; column++) {
         const [from, at, zeroPoint] = [rowsAt + row * k, columnsAt + column * k, zeroPoints[column]!];
-        let sum = bias[column]!;
-        for (let i = 0; i < k; i++) sum = (sum + Math.imul(rows[from + i]!, columns[at + i]! - zeroPoint)) | 0;
-        y[to + row * n + column] = finish[column]!(sum);
+        y[to + row * n + column] = finish[column]!(sumOf(bias[column]!, rows, from, columns, at, k, zeroPoint));
       }
     }
   });
+}
+
+/** sum + Σ a[from + i] · (b[at + i] - zeroPoint), i < k, modulo 2^32. */
+function int32Sum(sum: number, a: Int16Array, from: number, b: Int16Array, at: number, k: number, zeroPoint: number): number {
+  let result = sum;
+  for (let i = 0; i < k; i++) result = (result + Math.imul(a[from + i]!, b[at + i]! - zeroPoint)) | 0;
+  return result;
+}
+
+/** The same, as it is. */
+function exactSum(sum: number, a: Int16Array, from: number, b: Int16Array, at: number, k: number, zeroPoint: number): number {
+  let result = sum;
+  for (let i = 0; i < k; i++) result += a[from + i]! * (b[at + i]! - zeroPoint);
+  return result;
 }
 
 /** From a sum to the output, for each column. */

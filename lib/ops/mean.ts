@@ -12,9 +12,10 @@
 
 import { quantizedRanges } from '../quant/qparams.js';
 import { type FixedPoint, requantizeOnnx } from '../quant/requant.js';
+import type { DataType } from '../tensor.js';
 import { affine, caseGraph } from './cases.js';
-import { defineOp, type OpCase, perTensor, type RunContext } from './op.js';
-import { scaleSum } from './output-stage.js';
+import { defineOp, type NodeContext, type OpCase, perTensor, type RunContext } from './op.js';
+import { scaleSum, wideLimit } from './output-stage.js';
 import { inferReduction, parseReduction, type ReductionAttributes, reductionOf, sumsOf } from './reduction.js';
 import { allocate, inputData, outputTensor } from './storage.js';
 import { fixedMultiplier } from './weights.js';
@@ -27,7 +28,7 @@ export const mean = defineOp<ReductionAttributes>({
   inputs: [1, 2],
   outputs: [1, 1],
   parse: parseReduction,
-  infer: (context) => inferReduction(context, [...floatTypes, ...integerTypes, 'int8', 'uint8']),
+  infer: (context) => inferReduction(context, [...floatTypes, ...integerTypes, ...quantizedTypes(context)]),
 
   run(context) {
     const reduction = reductionOf(context);
@@ -43,6 +44,11 @@ export const mean = defineOp<ReductionAttributes>({
   cases,
 });
 
+/** TFLite's rule for int16 is none of the two that are implemented. */
+function quantizedTypes({ numerics }: NodeContext<unknown>): readonly DataType[] {
+  return numerics === 'onnx' ? ['int8', 'uint8', 'int16'] : ['int8', 'uint8'];
+}
+
 function averager(context: RunContext<ReductionAttributes>, count: number): (sum: number) => number {
   const { type } = context.outputs[0]!;
   if (type === 'float32' || type === 'float64') return (sum) => sum / count;
@@ -54,7 +60,8 @@ function averager(context: RunContext<ReductionAttributes>, count: number): (sum
   const saturate = (value: number) => Math.min(Math.max(value + y.zeroPoint, min), max);
   if (numerics === 'onnx') {
     const multiplier = x.scale / Math.fround(y.scale * count);
-    return (sum) => saturate(requantizeOnnx(sum - count * x.zeroPoint, multiplier));
+    const limit = y.dtype === 'int16' ? wideLimit : undefined;
+    return (sum) => saturate(requantizeOnnx(sum - count * x.zeroPoint, multiplier, limit));
   }
   const fixed = divided(fixedMultiplier(context.node, x.scale / y.scale), count);
   return (sum) => saturate(scaleSum((sum - count * x.zeroPoint) | 0, fixed, numerics));
@@ -86,6 +93,11 @@ function* cases(): Iterable<OpCase> {
         yield caseGraph({ op, attributes, inputs: [input], outputs: [output], numerics });
       }
     }
+    const [wide, mean] = [
+      { type: 'int16', dims: x, qparams: affine('int16', 0.0002) } as const,
+      { type: 'int16', dims: y, qparams: affine('int16', 0.00011) } as const,
+    ];
+    yield caseGraph({ op, attributes, inputs: [wide], outputs: [mean], numerics: 'onnx' });
     for (const type of [...floatTypes, ...integerTypes]) {
       yield caseGraph({ op, attributes, inputs: [{ type, dims: x }], outputs: [{ type, dims: y }] });
     }

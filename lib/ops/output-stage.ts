@@ -37,8 +37,11 @@ export function quantizedBounds(activation: Activation, output: TensorQParams, n
   return [low === -Infinity ? qmin : Math.max(qmin, quantize(low)), high === Infinity ? qmax : Math.min(qmax, quantize(high))];
 }
 
-/** From an int32 sum to the output's integer, for one channel. */
+/** From a sum to the output's integer, for one channel. Sums are int32; exact integers of up to 53 bits where int16 comes in or out. */
 export type Requantizer = (sum: number) => number;
+
+/** Of int16 outputs, in the place of the ±1024 of 8-bit ones. */
+export const wideLimit = 2 ** 17;
 
 /** `multiplier` is the real one: (input scale · weight scale) / output scale, in float64; `onnx` rounds it to float32. */
 export function requantizer(
@@ -49,7 +52,10 @@ export function requantizer(
 ): Requantizer {
   const [min, max] = bounds;
   const { zeroPoint } = output;
-  if (numerics === 'onnx') return (sum) => addZeroPointAndClamp(requantizeOnnx(sum, multiplier), zeroPoint, min, max);
+  if (numerics === 'onnx') {
+    const limit = output.dtype === 'int16' ? wideLimit : undefined;
+    return (sum) => addZeroPointAndClamp(requantizeOnnx(sum, multiplier, limit), zeroPoint, min, max);
+  }
   const fixed = toFixedPoint(multiplier);
   return (sum) => addZeroPointAndClamp(scaleSum(sum, fixed, numerics), zeroPoint, min, max);
 }

@@ -105,5 +105,7 @@ export function sumsOf({ outputs, forEachRun }: Reduction, x: TypedArray): Sums 
 
 function sumsFor(x: TypedArray, outputs: number): Sums {
   if (x instanceof BigInt64Array || x instanceof BigUint64Array) return new BigInt64Array(outputs);
-  return x instanceof Float32Array || x instanceof Float64Array ? new Float64Array(outputs) : new Int32Array(outputs);
+  // Quantized int16 is summed as it is, not modulo 2^32
+  const isExact = x instanceof Float32Array || x instanceof Float64Array || x instanceof Int16Array;
+  return isExact ? new Float64Array(outputs) : new Int32Array(outputs);
 }

@@ -48,7 +48,7 @@ export const transposeConv2d = defineOp<TransposeConv2dAttributes>({
       const found = `${depth} input channels, ${groups} groups and weights of shape [${w.dims.join(', ')}]`;
       throw nodeError('ERR_SHAPE', node, `expected weights [O, KH, KW, C / groups] with O a multiple of groups, got ${found}`);
     }
-    const type = checkProducts(context, { channels, axis: 0 });
+    const type = checkProducts(context, { channels, axis: 0 }, attributes.to);
     const dims = [batches, outputExtent(context, 0).size, outputExtent(context, 1).size, channels];
     checkedSize(node, dims);
     return [{ type, dims }];

@@ -55,9 +55,9 @@ export function centeredWeights(w: Tensor, zeroPoints: Int32Array, { channels, a
   return result;
 }
 
-/** x - zero point. */
+/** x - zero point; int16 has zero point 0. */
 export function centered(x: Tensor, zeroPoint: number): Int16Array {
-  const values = x.data as Int8Array | Uint8Array;
+  const values = x.data as Int8Array | Uint8Array | Int16Array;
   const result = new Int16Array(values.length);
   for (let i = 0; i < values.length; i++) result[i] = values[i]! - zeroPoint;
   return result;

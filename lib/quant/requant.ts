@@ -1,5 +1,5 @@
 /**
- * How an int32 accumulator becomes an 8-bit value: the living definition. native/core/requant.h says the same in C++,
+ * How an int32 accumulator becomes an 8-bit value, or a wider one 16 bits: the living definition. native/core/requant.h says the same in C++,
  * and every vector kernel must agree with these functions to the bit.
  *
  * Every number here is a double that holds an integer exactly; there is no BigInt.
@@ -77,12 +77,13 @@ export function requantizeSingle(x: number, { multiplier, exponent }: FixedPoint
 }
 
 /**
- * f32(x) · f32(scale) in float32, rounded half to even. Limited to ±1024, which is wider than any 8-bit range: clamping again
- * after adding a zero point gives what clamping to [qmin - z, qmax - z] before rounding would.
+ * f32(x) · f32(scale) in float32, rounded half to even. Limited to ±1024, which is wider than any 8-bit range, or what suits another
+ * type: clamping again after adding a zero point gives what clamping to [qmin - z, qmax - z] before rounding would. x may be any integer
+ * of up to 53 bits.
  */
-export function requantizeOnnx(x: number, scale: number): number {
+export function requantizeOnnx(x: number, scale: number, limit = 1024): number {
   const f = Math.fround(Math.fround(x) * Math.fround(scale)); // the inner product of two 24-bit significands is exact
-  return roundHalfEven(Math.min(Math.max(f, -1024), 1024));
+  return roundHalfEven(Math.min(Math.max(f, -limit), limit));
 }
 
 export function addZeroPointAndClamp(x: number, zeroPoint: number, min: number, max: number): number {
