@@ -19,6 +19,7 @@ import { cancelTransposes } from './layout.js';
 import { type Optimized, type Pass, runPasses } from './pass.js';
 import { usePlanarDepthwise } from './planar-depthwise.js';
 import { removeIdentities } from './remove-identities.js';
+import { splitWideProducts } from './split-wide-products.js';
 import { expandTransposeConvolution } from './transpose-convolution.js';
 
 export type { LogEntry, Optimized, Pass } from './pass.js';
@@ -39,6 +40,7 @@ export const passes: readonly Pass[] = [
   fuseDynamicConv,
   fuseActivation,
   usePlanarDepthwise,
+  splitWideProducts,
   eliminateDeadNodes,
 ];
 

@@ -109,6 +109,7 @@ class StepFields {
   double Number(const char* name);  // finite
 
   // Arrays of exactly `count` elements. Null after a failure.
+  const int16_t* Int16s(const char* name, size_t count) { return Array<int16_t>(name, FieldType::kInt16, count); }
   const int32_t* Int32s(const char* name, size_t count) { return Array<int32_t>(name, FieldType::kInt32, count); }
   const float* Floats(const char* name, size_t count) { return Array<float>(name, FieldType::kFloat32, count); }
   const double* Doubles(const char* name, size_t count) { return Array<double>(name, FieldType::kFloat64, count); }

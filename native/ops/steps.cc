@@ -53,6 +53,13 @@ void MakeFloatStatisticsStep(StepFields* fields, std::unique_ptr<Step>* step);
 void MakeByteMatMulStep(StepFields* fields, std::unique_ptr<Step>* step);
 void MakeDynamicConvStep(StepFields* fields, std::unique_ptr<Step>* step);
 void MakeDynamicQuantizeStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeSplitInt16Step(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeJoinSumsStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeWideDepthwiseStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeWideBinaryStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeWideRescaleStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeWidePoolStep(StepFields* fields, std::unique_ptr<Step>* step);
+void MakeWideTableStep(StepFields* fields, std::unique_ptr<Step>* step);
 
 namespace {
 
@@ -105,6 +112,13 @@ const StepKind kStepKinds[] = {
     {"byte-matmul", MakeByteMatMulStep},
     {"dynamic-conv", MakeDynamicConvStep},
     {"dynamic-quantize", MakeDynamicQuantizeStep},
+    {"split-int16", MakeSplitInt16Step},
+    {"join-sums", MakeJoinSumsStep},
+    {"wide-depthwise", MakeWideDepthwiseStep},
+    {"wide-binary", MakeWideBinaryStep},
+    {"wide-rescale", MakeWideRescaleStep},
+    {"wide-pool", MakeWidePoolStep},
+    {"wide-table", MakeWideTableStep},
 };
 
 }  // namespace

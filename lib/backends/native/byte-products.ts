@@ -30,7 +30,7 @@ export const byteProductLowerings: Lowerings = {
     const [a, b, bias] = step.inputs as readonly [Operand, Operand, Operand?];
     const { activation, to, transposeA, transposeB } = step.attributes;
     const shape = isByte(a) && isByte(b) ? matrixFields(step, { transposeA, transposeB }) : undefined;
-    if (shape === undefined || (to === 'float32' && activation !== 'none')) return undefined;
+    if (shape === undefined || (to === 'float32' && activation !== 'none') || to === 'int16') return undefined;
     try {
       const fields = {
         ...places(step, context, a, b),

@@ -22,7 +22,7 @@ export type ProductFields = Readonly<Record<string, number | TypedArray>>;
 export function productFields<A>(step: StepOf<A>, context: LoweringContext, layout: ProductLayout): ProductFields | undefined {
   const [x, w, bias] = step.inputs as readonly [Operand, Operand, Operand?];
   const y = step.outputs[0]!;
-  if (!isByte(x) || !isByte(w) || w.constant === undefined) return undefined;
+  if (!isByte(x) || !isByte(w) || !isByte(y) || w.constant === undefined) return undefined;
   if (bias !== undefined && bias.constant === undefined) return undefined;
   const [input, output] = [perTensor(step, x), perTensor(step, y)];
   const weights = weightQParams(step, w, layout);

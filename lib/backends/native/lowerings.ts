@@ -23,8 +23,12 @@ import { resizeLowerings } from './resize.js';
 import { stateLowerings } from './states.js';
 import { statisticsLowerings } from './statistics.js';
 import { tableLowerings } from './table.js';
+import { wideLowerings } from './wide.js';
+import { widePoolLowerings } from './wide-pool.js';
 
 const families: readonly Lowerings[] = [
+  wideLowerings,
+  widePoolLowerings,
   convolutionLowerings,
   depthwiseLowerings,
   floatLowerings,

@@ -52,7 +52,7 @@ function byteFields(step: StepOf<MatMulAttributes>, context: LoweringContext, n:
   const [x, b, bias] = step.inputs as readonly [Operand, Operand, Operand?];
   const layout = columnLayout(b, n, step.attributes);
   const { activation, to } = step.attributes;
-  if (to === 'input') return productFields(step, context, { kind: 'matrix', ...layout, activation });
+  if (to !== 'float32') return productFields(step, context, { kind: 'matrix', ...layout, activation });
   if ((x.type !== 'int8' && x.type !== 'uint8') || activation !== 'none') return undefined;
   const { scales, zeroPoints } = weightQParams(step, b, layout);
   return {

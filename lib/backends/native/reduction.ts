@@ -77,7 +77,10 @@ function lowerPool(step: StepOf<PoolAttributes>, context: LoweringContext, isMax
 }
 
 /** [outer, count, inner] of dimensions of which the `reduced` ones are neighbours; undefined where they are not. */
-function threeParts(dims: readonly number[], reduced: ReadonlySet<number>): readonly [number, number, number] | undefined {
+export function threeParts(
+  dims: readonly number[],
+  reduced: ReadonlySet<number>,
+): readonly [number, number, number] | undefined {
   const parts: [number, number, number] = [1, 1, 1];
   let part = 0;
   for (const [axis, dim] of dims.entries()) {
