@@ -1,6 +1,7 @@
 /** Which float operators have an integer form, and what it takes; and which do not care what the elements are that they move. */
 import type { Node, Value } from '../graph/graph.js';
 import type { QParams } from '../quant/qparams.js';
+import type { Numerics } from '../quant/requant.js';
 import type { Tensor } from '../tensor.js';
 import type { Activation } from './output-stage.js';
 
@@ -13,33 +14,40 @@ export interface IntegerForm {
   readonly clamps?: true;
   /** Whether its result has the same parameters as its input. */
   readonly keepsParameters?: true;
+  /** Whether activations may be int16, with `onnx` numerics. */
+  readonly wide?: true;
 }
 
-const elementwise: IntegerForm = {};
-const arithmetic: IntegerForm = { clamps: true };
+const elementwise: IntegerForm = { wide: true };
+const arithmetic: IntegerForm = { clamps: true, wide: true };
 
 export const integerForms: Readonly<Record<string, IntegerForm | undefined>> = {
-  Conv2D: { weights: { input: 1, axis: () => 0 }, bias: 2, clamps: true },
-  DepthwiseConv2D: { weights: { input: 1, axis: () => 3 }, bias: 2, clamps: true },
-  FullyConnected: { weights: { input: 1, axis: () => 0 }, bias: 2, clamps: true },
-  MatMul: { weights: { input: 1, axis: ({ attributes }) => (attributes.transposeB === true ? 0 : 1) }, bias: 2, clamps: true },
+  Conv2D: { weights: { input: 1, axis: () => 0 }, bias: 2, clamps: true, wide: true },
+  DepthwiseConv2D: { weights: { input: 1, axis: () => 3 }, bias: 2, clamps: true, wide: true },
+  FullyConnected: { weights: { input: 1, axis: () => 0 }, bias: 2, clamps: true, wide: true },
+  MatMul: {
+    weights: { input: 1, axis: ({ attributes }) => (attributes.transposeB === true ? 0 : 1) },
+    bias: 2,
+    clamps: true,
+    wide: true,
+  },
   Add: arithmetic,
   Sub: arithmetic,
   Mul: arithmetic,
   Concat: elementwise,
-  AveragePool2D: { clamps: true, keepsParameters: true },
+  AveragePool2D: { clamps: true, keepsParameters: true, wide: true },
   Mean: elementwise,
   Relu: elementwise,
   Relu6: elementwise,
   LeakyRelu: elementwise,
-  // Tables of 256 entries, like all functions of one element
+  // Tables of 256 entries, or 65536, like all functions of one element
   Clip: elementwise,
   Gelu: elementwise,
   HardSigmoid: elementwise,
   HardSwish: elementwise,
   Logistic: elementwise,
   Tanh: elementwise,
-  Softmax: elementwise,
+  Softmax: {},
   Swish: elementwise,
 };
 
@@ -60,9 +68,16 @@ export function movesElements({ op, attributes }: Node): boolean {
   return movements.has(op);
 }
 
+/** Why a node has no form on int16; undefined where it has. Of what would be its weights, whether they are constant. */
+export function whyNotWide({ wide, weights }: IntegerForm, hasWeights: boolean): string | undefined {
+  if (wide !== true) return 'it has no form on int16';
+  return weights !== undefined && !hasWeights ? 'of int16, it multiplies constant weights alone' : undefined;
+}
+
 /** What a node would read and write in integers. */
 export interface FusedInputs {
   readonly node: Node;
+  readonly numerics: Numerics;
   readonly inputs: readonly (Value | undefined)[];
   readonly constants: readonly (Tensor | undefined)[];
   readonly output: Value | undefined;
@@ -71,26 +86,33 @@ export interface FusedInputs {
 }
 
 /** Why a node stays float; undefined where nothing is against integers. */
-export function whyNot(form: IntegerForm, { node, inputs, constants, output, missing }: FusedInputs): string | undefined {
+export function whyNot(form: IntegerForm, fused: FusedInputs): string | undefined {
+  const { node, inputs, constants, output, missing } = fused;
   if (missing !== undefined) return `its input ${missing} is not quantized`;
   if (output === undefined) return 'nothing quantizes its result';
   for (const [i, input] of inputs.entries()) {
     if (input === undefined || i === form.bias) continue;
     const { dtype, axis, scale } = input.qparams!;
     const isWeights = i === form.weights?.input;
-    if (dtype !== 'int8' && dtype !== 'uint8') return `its input ${input.name} is ${dtype}`;
+    if (!isActivation(dtype) || (isWeights && dtype === 'int16')) return `its input ${input.name} is ${dtype}`;
     if (axis === undefined ? typeof scale !== 'number' : !isWeights || axis !== form.weights?.axis(node)) {
       return `its input ${input.name} is quantized along axis ${axis}`;
     }
   }
   const first = inputs[0]!.qparams!;
   const { qparams } = output;
-  if (qparams?.axis !== undefined || (qparams?.dtype !== 'int8' && qparams?.dtype !== 'uint8')) {
+  if (qparams === undefined || qparams.axis !== undefined || !isActivation(qparams.dtype)) {
     return `its result is quantized as ${qparams?.dtype}${qparams?.axis === undefined ? '' : ' per channel'}`;
   }
   const others = form.weights === undefined ? inputs : inputs.slice(0, 1);
   const types = new Set([...others.map((input) => input!.qparams!.dtype), qparams.dtype]);
-  if (types.size > 1) return `it would have ${[...types].join(' and ')} in one operator`;
+  if (types.has('int16')) {
+    const reason = whyNotWide(form, constants[form.weights?.input ?? -1] !== undefined) ?? whyNotInt16(fused);
+    if (reason !== undefined) return reason;
+  }
+  // A product may have int16 on one side alone
+  const isProduct = form.weights !== undefined && types.has('int16');
+  if (types.size > 1 && !isProduct) return `it would have ${[...types].join(' and ')} in one operator`;
   if (form.keepsParameters && (first.scale !== qparams.scale || first.zeroPoint !== qparams.zeroPoint)) {
     return 'its result has another scale than its input';
   }
@@ -100,6 +122,16 @@ export function whyNot(form: IntegerForm, { node, inputs, constants, output, mis
   return isProductScale(bias.qparams!, first, inputs[form.weights!.input]!.qparams!)
     ? undefined
     : `its bias ${bias.name} is not int32 at the scale of the products`;
+}
+
+function isActivation(dtype: QParams['dtype']): boolean {
+  return dtype === 'int8' || dtype === 'uint8' || dtype === 'int16';
+}
+
+function whyNotInt16({ numerics, inputs, output }: FusedInputs): string | undefined {
+  if (numerics !== 'onnx') return `it is on int16, with ${numerics} numerics`;
+  const shifted = [...inputs, output].find((value) => value?.qparams?.dtype === 'int16' && value.qparams.zeroPoint !== 0);
+  return shifted && `${shifted.name} is int16 with a zero point other than 0`;
 }
 
 /** Files round the product to float32, some after other roundings. */

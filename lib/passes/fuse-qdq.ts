@@ -21,6 +21,8 @@ export interface QdqEntry {
   readonly node: string;
   readonly op: string;
   readonly reason?: string;
+  /** Where what it reads is int16. */
+  readonly isWide?: true;
 }
 
 export interface QdqFused {
@@ -99,13 +101,25 @@ class Fusion {
     return true;
   }
 
-  /** A Quantize of what a Dequantize gave, by the same parameters: the integers themselves. */
-  #undo({ op, inputs, outputs, ...node }: Node): boolean {
+  /**
+   * A Quantize of what a Dequantize gave, by the same parameters: the integers themselves. From int16 to other parameters, or to it,
+   * `onnx` numerics say of integers that they are dequantized and quantized, so that one step does.
+   */
+  #undo(node: Node): boolean {
+    const { op, inputs, outputs } = node;
     const source = op === 'Quantize' ? this.#dequantized.get(inputs[0]!)?.source : undefined;
     const [from, to] = [source, outputs[0]].map((name) => (name === undefined ? undefined : this.#qparams(name)));
-    if (source === undefined || from === undefined || to === undefined || !sameParameters(from, to)) return false;
-    this.#nodes.push({ ...node, op: 'Identity', attributes: {}, inputs: [source], outputs });
+    if (source === undefined || from === undefined || to === undefined) return false;
+    if (sameParameters(from, to)) this.#nodes.push({ ...node, op: 'Identity', attributes: {}, inputs: [source], outputs });
+    else if (this.#isRescaled(from, to)) this.#nodes.push({ ...node, inputs: [source] });
+    else return false;
     return true;
+  }
+
+  #isRescaled(from: QParams, to: QParams): boolean {
+    const isWide = from.dtype === 'int16' || to.dtype === 'int16';
+    const areWhole = from.axis === undefined && to.axis === undefined && from.dtype !== 'int32' && to.dtype !== 'int32';
+    return isWide && areWhole && this.#graph.numerics === 'onnx';
   }
 
   /** The node in integers, where it has such a form; its clamp and Quantize are then part of it. */
@@ -120,6 +134,7 @@ class Fusion {
     const entry = { node: node.name, op: node.op };
     const fused: FusedInputs = {
       node,
+      numerics: this.#graph.numerics,
       inputs: sources.map((source) => (source === undefined ? undefined : this.#values.get(source))),
       constants: sources.map((source) => (source === undefined ? undefined : this.#constants.get(source))),
       output: end && this.#values.get(end.quantize.outputs[0]!),
@@ -136,10 +151,15 @@ class Fusion {
       this.#log.push({ ...entry, reason: `${end.clamp!.op} stands between it and what quantizes its result` });
       return false;
     }
-    const attributes = activation === undefined ? node.attributes : { ...node.attributes, activation };
+    const [from, to] = [fused.inputs[0]!.qparams!.dtype, fused.output!.qparams!.dtype];
+    const attributes = {
+      ...node.attributes,
+      ...(activation !== undefined && { activation }),
+      ...(from !== to && { to }),
+    };
     const inputs = sources.map((source, i) => (i === form.bias && source !== undefined ? this.#bias(source) : (source ?? '')));
     this.#nodes.push({ ...node, attributes, inputs, outputs: end.quantize.outputs });
-    this.#log.push(entry);
+    this.#log.push({ ...entry, ...(from === 'int16' && { isWide: true }) });
     this.#skipped.add(end.quantize);
     if (end.clamp !== undefined) this.#skipped.add(end.clamp);
     return true;
