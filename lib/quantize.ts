@@ -6,13 +6,14 @@ import { insertQuantizers } from './quant/insert.js';
 import { makeObserver, type Observer, type Range } from './quant/observers.js';
 import { activationParameters } from './quant/parameters.js';
 import { type Placement, placeQuantizers } from './quant/place.js';
+import type { Precise } from './quant/precision.js';
 import type { Scheme } from './quant/schemes.js';
 import type { Rounding } from './quant/weights.js';
 import { agreementOf } from './quantize/agreement.js';
 import { Calibration } from './quantize/calibration.js';
 import { constantQuantizer, type Roundings } from './quantize/constants.js';
 import { quantizeDynamically } from './quantize/dynamic.js';
-import { chooseFloat, type MixedInput } from './quantize/mixed-precision.js';
+import { choosePrecise, type MixedInput } from './quantize/mixed-precision.js';
 import { type CheckedOptions, checkQuantizeOptions, type QuantizeOptions } from './quantize/options.js';
 import { inputDimsOf, prepareForAny, prepareGraph } from './quantize/prepare.js';
 import { adaptRoundings, balance, equalizeWithin, smooth, withCorrectedBiases } from './quantize/refine.js';
@@ -77,7 +78,7 @@ async function quantizeWith(calibration: Calibration, graph: Graph, options: Che
   // Values of another graph have other ranges
   const observed = better === prepared ? { placement, ranges } : await observeAgain(calibration, better, options);
   const assembler = await Assembler.create(better, observed, calibration, options);
-  const quantized = await assembler.assemble(new Set(await assembler.preciseNodes()));
+  const quantized = await assembler.assemble(await assembler.preciseNodes());
   await warnOfChance(prepared, quantized.graph, calibration, options);
   throwIfAborted(options.signal, 'quantize');
   return { ...quantized, graph: reopen(quantized.graph, graph, dims) };
@@ -103,7 +104,7 @@ interface Observed {
   readonly ranges: ReadonlyMap<string, Range>;
 }
 
-/** What is left to do once ranges are known, for one choice of nodes that stay float after another. */
+/** What is left to do once ranges are known, for one choice of precise nodes after another. */
 class Assembler {
   readonly #graph: Graph;
   readonly #observed: Observed;
@@ -134,10 +135,10 @@ class Assembler {
     return new Assembler(graph, observed, calibration, options, roundings);
   }
 
-  /** Nodes that have to stay float for the precision that was asked for. */
-  async preciseNodes(): Promise<readonly string[]> {
+  /** Nodes for which 8 bits do not suffice. */
+  async preciseNodes(): Promise<Precise> {
     const { mixedPrecision, resolved } = this.#options;
-    if (mixedPrecision === undefined) return [];
+    if (mixedPrecision === undefined) return new Map();
     const { placement, ranges } = this.#observed;
     const input: MixedInput = {
       graph: this.#graph,
@@ -145,12 +146,12 @@ class Assembler {
       parameters: activationParameters(placement, ranges, resolved),
       constants: constantQuantizer(this.#graph, resolved, this.#roundings),
       batches: this.#calibration.kept,
-      assemble: async (float) => (await this.assemble(float)).graph,
+      assemble: async (precise) => (await this.assemble(precise)).graph,
     };
-    return chooseFloat(input, mixedPrecision.targetSqnrDb, this.#options);
+    return choosePrecise(input, mixedPrecision, this.#options);
   }
 
-  async assemble(precise: ReadonlySet<string>): Promise<Quantized> {
+  async assemble(precise: Precise): Promise<Quantized> {
     const [graph, options] = [this.#graph, this.#options];
     const { resolved: scheme, exclude } = options;
     const { ranges } = this.#observed;
@@ -166,7 +167,7 @@ class Assembler {
     }
     const { graph: fused, log } = fuseQdq(spelled);
     return {
-      graph: describeOrigin(fused, options, [...precise]),
+      graph: describeOrigin(fused, options, chosenOf(placement, precise)),
       ranges: new Map(ranges),
       log: merged(log, placement.left),
     };
@@ -239,10 +240,22 @@ function merged(log: readonly QdqEntry[], left: readonly QdqEntry[]): readonly Q
   return [...log.filter(({ node }) => !named.has(node)), ...left];
 }
 
+/** What became of the nodes for which 8 bits did not suffice: some have no form on int16. */
+interface Chosen {
+  readonly precise?: readonly string[];
+  readonly int16?: readonly string[];
+}
+
+function chosenOf({ targets, left }: Placement, precise: Precise): Chosen {
+  const float = left.map(({ node }) => node).filter((node) => precise.has(node));
+  const wide = targets.filter(({ isWide }) => isWide).map(({ node }) => node.name);
+  return { ...(float.length > 0 && { precise: float }), ...(wide.length > 0 && { int16: wide }) };
+}
+
 /** Where every scale came from goes with the file; constants that nothing reads any more do not. */
-function describeOrigin(quantized: Graph, { resolved, seed }: CheckedOptions, precise: readonly string[] = []): Graph {
+function describeOrigin(quantized: Graph, { resolved, seed }: CheckedOptions, chosen: Chosen = {}): Graph {
   const { graph } = eliminateDeadNodes.run(quantized);
   const { activations, weights } = resolved;
-  const origin = { activations, weights, seed, ...(precise.length > 0 && { precise }) };
+  const origin = { activations, weights, seed, ...chosen };
   return { ...graph, metadata: { ...graph.metadata, 'octensor.quantization': JSON.stringify(origin) } };
 }

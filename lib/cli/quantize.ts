@@ -4,6 +4,7 @@ import { sensitivity } from '../analyze/sensitivity.js';
 import type { Graph } from '../graph/graph.js';
 import { loadModel } from '../model.js';
 import type { QdqEntry } from '../passes/fuse-qdq.js';
+import { type Precision, precisions } from '../quant/precision.js';
 import { type RangeMethod, rangeMethods, type SchemeName, schemeNames } from '../quant/schemes.js';
 import { type QuantizeOptions, quantize } from '../quantize.js';
 import { saveModel } from '../save.js';
@@ -48,6 +49,7 @@ interface Options extends CalibrationOptions {
   readonly adaround?: boolean;
   readonly smooth?: number;
   readonly targetSqnr?: number;
+  readonly fallback?: Precision;
   readonly seed?: number;
   readonly sensitivity?: boolean;
   readonly reportBatches: number;
@@ -75,6 +77,7 @@ export function addQuantize(program: Command): void {
     .option('--adaround', 'weights rounded as it suits the outputs of their layer')
     .option('--smooth <ALPHA>', 'SmoothQuant for matrix products, 0 to 1', finite)
     .option('--target-sqnr <DB>', 'keeps layers float until each output is as near to the float model, in dB', finite)
+    .option('--fallback <NAME>', `of --target-sqnr: ${precisions.join(' or ')} (default: float)`, oneOf(precisions))
     .option('--seed <N>', 'of what is random', positiveInteger)
     .option('--sensitivity', 'also quantizes each layer alone (slow)')
     .option('--report-batches <N>', 'batches that layers are compared on (default: 16)', positiveInteger, 16)
@@ -110,6 +113,7 @@ async function quantizeModel(model: string, options: Options): Promise<void> {
       layers: [],
       ...measured,
       float: floatNodesOf(log),
+      int16: log.filter(({ isWide }) => isWide === true).map(({ node, op }) => ({ node, op })),
     };
     if (options.report !== undefined) await writePage(options.report, report);
     progress.stop();
@@ -146,8 +150,10 @@ function quantizeOptionsOf(options: Options, progress: Progress, onWarning: (mes
     adaround,
     smooth,
     targetSqnr,
+    fallback,
     seed,
   } = options;
+  if (fallback !== undefined && targetSqnr === undefined) throw wrongUsage('quantize: expected --target-sqnr with --fallback');
   if (perTensor && bucket !== undefined) throw wrongUsage('quantize: expected --per-tensor or --bucket, got both');
   const granularity = perTensor ? 'per-tensor' : bucket === undefined ? undefined : { bucket };
   return {
@@ -160,7 +166,7 @@ function quantizeOptionsOf(options: Options, progress: Progress, onWarning: (mes
     ...(biasCorrection && { biasCorrection }),
     ...(adaround && { adaround }),
     ...(smooth !== undefined && { smooth }),
-    ...(targetSqnr !== undefined && { mixedPrecision: { targetSqnrDb: targetSqnr } }),
+    ...(targetSqnr !== undefined && { mixedPrecision: { targetSqnrDb: targetSqnr, ...(fallback && { fallback }) } }),
     ...(seed !== undefined && { seed }),
     onProgress: (state) => progress.show(state),
     onWarning,
@@ -228,6 +234,7 @@ const settings = [
     'adaround',
     'smooth',
     'targetSqnr',
+    'fallback',
   ],
   ...['seed', 'calibrate', 'samples', 'preset', 'mean', 'std', 'layout', 'color', 'size'],
 ] as readonly (keyof Options)[];

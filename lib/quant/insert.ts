@@ -5,20 +5,22 @@
 import type { Graph, Node, Value } from '../graph/graph.js';
 import { uniqueNames } from '../graph/unique-names.js';
 import { type DataType, Tensor, type TensorData } from '../tensor.js';
-import type { Placement } from './place.js';
+import type { ActivationParameters } from './parameters.js';
+import type { Placement, Target } from './place.js';
 import type { QParams } from './qparams.js';
 import type { QuantizedWeights } from './weights.js';
 
 /** Integers for constants of targets: their weights, and given those and what their input is quantized as, their bias. */
 export interface ConstantQuantizer {
-  weights(name: string, axis: number): QuantizedWeights;
+  /** Where `room` is given, with scales at which int32 holds that bias. */
+  weights(name: string, axis: number, room?: { readonly bias: string; readonly x: QParams }): QuantizedWeights;
   bias(name: string, x: QParams, weights: QParams): QuantizedWeights;
 }
 
 export function insertQuantizers(
   graph: Graph,
-  { targets, quantized, groupOf }: Placement,
-  parameters: ReadonlyMap<string, QParams>,
+  { targets, quantized, groupOf, isWide }: Placement,
+  { narrow, wide }: ActivationParameters,
   constantsOf: ConstantQuantizer,
 ): Graph {
   const nodes: Node[] = [];
@@ -27,7 +29,11 @@ export function insertQuantizers(
   const fresh = uniqueNames([...graph.values.keys(), ...graph.nodes.flatMap(({ name, outputs }) => [name, ...outputs])]);
   const renamed = new Map<string, string>();
   const isOutput = new Set(graph.outputs);
-  const byGroup = new Map([...parameters].map(([name, qparams]) => [groupOf(name), qparams]));
+  const narrowByGroup = new Map([...narrow].map(([name, qparams]) => [groupOf(name), qparams]));
+  const wideByGroup = new Map([...wide].map(([name, qparams]) => [groupOf(name), qparams]));
+  const parametersOf = (name: string): QParams => (isWide(name) ? wide : narrow).get(name)!;
+  /** Of int16 values, what nodes read that are computed in 8 bits. */
+  const narrowed = new Map<string, string>();
 
   /** Adds what quantizes `source`; what is then read is `target`. */
   const quantize = (source: string, target: string, qparams: QParams): void => {
@@ -57,19 +63,23 @@ export function insertQuantizers(
     const isGiven = graph.inputs.includes(name) || graph.constants.has(name);
     if (!isGiven) continue;
     const target = fresh(`${name}/dequantized`);
-    quantize(name, target, parameters.get(name)!);
+    quantize(name, target, parametersOf(name));
     renamed.set(name, target);
   }
   const byNode = new Map(targets.map((target) => [target.node, target]));
   for (const node of graph.nodes) {
     const target = byNode.get(node);
-    const inputs = node.inputs.map((name) => renamed.get(name) ?? name);
+    const inputs = node.inputs.map((name, i) => {
+      const read = renamed.get(name) ?? name;
+      return target !== undefined && readsNarrow(target, name, i) ? narrowOf(name, read) : read;
+    });
     if (target?.weights !== undefined) {
       const { form, weights, bias } = target;
       const { input, axis } = form.weights!;
-      const integers = constantsOf.weights(weights, axis(node));
+      const x = (target.isWide ? wideByGroup : narrowByGroup).get(groupOf(target.inputs[0]!));
+      const room = target.isWide && bias !== undefined && x !== undefined ? { bias, x } : undefined;
+      const integers = constantsOf.weights(weights, axis(node), room);
       inputs[input] = constant(weights, integers, graph.constants.get(weights)!.dims);
-      const x = byGroup.get(groupOf(target.inputs[0]!));
       if (bias !== undefined && x !== undefined) {
         inputs[form.bias!] = constant(bias, constantsOf.bias(bias, x, integers.qparams), graph.constants.get(bias)!.dims);
       }
@@ -83,10 +93,23 @@ export function insertQuantizers(
     });
     nodes.push({ ...node, inputs, outputs });
     for (const [i, name] of node.outputs.entries()) {
-      if (quantized.has(name)) quantize(outputs[i]!, isOutput.has(name) ? name : renamed.get(name)!, parameters.get(name)!);
+      if (quantized.has(name)) quantize(outputs[i]!, isOutput.has(name) ? name : renamed.get(name)!, parametersOf(name));
     }
   }
   return { ...graph, nodes, values, constants };
+
+  function readsNarrow(target: Target, name: string, index: number): boolean {
+    return !target.isWide && index !== target.form.bias && name !== target.weights && isWide(name);
+  }
+
+  function narrowOf(name: string, read: string): string {
+    const known = narrowed.get(name);
+    if (known !== undefined) return known;
+    const target = fresh(`${name}/narrow`);
+    quantize(read, target, narrowByGroup.get(groupOf(name))!);
+    narrowed.set(name, target);
+    return target;
+  }
 }
 
 function dimsOf(values: ReadonlyMap<string, Value>, name: string): Pick<Value, 'dims'> | undefined {

@@ -1,6 +1,7 @@
 /** Where quantization happens in a float graph: which nodes are computed in integers, and which values share their parameters. */
 import type { Graph, Node } from '../graph/graph.js';
-import { clamps, type IntegerForm, integerForms, movesElements } from '../ops/integer-forms.js';
+import { clamps, type IntegerForm, integerForms, movesElements, whyNotWide } from '../ops/integer-forms.js';
+import type { Precise } from './precision.js';
 
 /** A node that is to be computed in integers. */
 export interface Target {
@@ -12,6 +13,8 @@ export interface Target {
   readonly output: string;
   readonly weights?: string;
   readonly bias?: string;
+  /** Whether what it reads is int16: it was asked to be precise, or its result is int16 and it has no weights, so must all it reads. */
+  readonly isWide: boolean;
 }
 
 export interface Placement {
@@ -22,20 +25,22 @@ export interface Placement {
   readonly users: ReadonlyMap<string, readonly string[]>;
   /** Of each value that is quantized or moved, the value whose parameters it has. */
   readonly groupOf: (name: string) => string;
+  /** Whether a quantized or moved value is int16: some wide node reads or computes it. Others read it as 8 bits. */
+  readonly isWide: (name: string) => boolean;
   /** Of each node that stays float, why. */
   readonly left: readonly { readonly node: string; readonly op: string; readonly reason: string }[];
 }
 
 export type Excluded = readonly (string | RegExp)[];
 
-/** `precise` are names of nodes that stay float for what they would lose. */
-export function placeQuantizers(graph: Graph, excluded: Excluded, precise: ReadonlySet<string> = new Set()): Placement {
+/** `precise` are nodes that 8 bits would lose too much of. Those that have no form on int16 stay float. */
+export function placeQuantizers(graph: Graph, excluded: Excluded, precise: Precise = new Map()): Placement {
   const producers = new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
   const readers = new Map<string, Node[]>();
   for (const node of graph.nodes) for (const name of node.inputs) readers.set(name, [...(readers.get(name) ?? []), node]);
   const kept = new Set(graph.outputs);
   const left: { node: string; op: string; reason: string }[] = [];
-  const targets: Target[] = [];
+  const asked: Omit<Target, 'isWide'>[] = [];
   /** Clamps that are computed by, or stay float with, what is before them: nothing is quantized between the two. */
   const joined = new Map<Node, 'fused' | 'float'>();
   const isFloat = (name: string) =>
@@ -48,9 +53,7 @@ export function placeQuantizers(graph: Graph, excluded: Excluded, precise: Reado
     const reason =
       joined.get(node) === 'float'
         ? 'it clamps what stays float'
-        : precise.has(node.name)
-          ? 'it is kept float for precision'
-          : whyFloat(graph, node, form, excluded, isFloat);
+        : (whyFloat(graph, node, form, excluded, isFloat) ?? whyPrecise(node, form));
     if (clamp !== undefined) joined.set(clamp, reason === undefined ? 'fused' : 'float');
     if (reason !== undefined) {
       left.push({ node: node.name, op: node.op, reason });
@@ -58,7 +61,7 @@ export function placeQuantizers(graph: Graph, excluded: Excluded, precise: Reado
     }
     const apart = [form.weights?.input, form.bias];
     const bias = form.bias === undefined ? '' : (node.inputs[form.bias] ?? '');
-    targets.push({
+    asked.push({
       node,
       form,
       inputs: node.inputs.filter((name, i) => name !== '' && !apart.includes(i)),
@@ -75,7 +78,16 @@ export function placeQuantizers(graph: Graph, excluded: Excluded, precise: Reado
     const data = node.op === 'Concat' ? concatenated(node) : node.inputs.slice(0, 1);
     for (const name of [...data, ...node.outputs]) if (isFloat(name)) groups.join(data[0] ?? name, name);
   }
-  for (const { form, inputs, output } of targets) if (form.keepsParameters) groups.join(inputs[0]!, output);
+  for (const { form, inputs, output } of asked) if (form.keepsParameters) groups.join(inputs[0]!, output);
+  const wide = wideGroups();
+  const targets = asked.flatMap((target): Target[] => {
+    const { node, form, weights, output } = target;
+    const isWide = precise.has(node.name) || (weights === undefined && wide.has(groups.find(output)));
+    const reason = isWide ? whyNotWide(form, weights !== undefined) : undefined;
+    if (reason === undefined) return [{ ...target, isWide }];
+    left.push({ node: node.name, op: node.op, reason: `${reason}, and its result is int16` });
+    return [];
+  });
 
   const users = new Map<string, string[]>();
   // What is moved is quantized before it is
@@ -92,13 +104,37 @@ export function placeQuantizers(graph: Graph, excluded: Excluded, precise: Reado
     if (form.weights !== undefined && weights === undefined) want(node.inputs[form.weights.input]!, node.name);
     users.set(output, [...(users.get(output) ?? []), node.name]);
   }
-  return { targets, quantized: new Set(users.keys()), users, groupOf: (name) => groups.find(name), left };
+  const isWide = (name: string) => wide.has(groups.find(name));
+  return { targets, quantized: new Set(users.keys()), users, groupOf: (name) => groups.find(name), isWide, left };
+
+  /** Why a node is float that is to be precise, or has to be: its own form tells. */
+  function whyPrecise({ name, inputs }: Node, form: IntegerForm): string | undefined {
+    const precision = precise.get(name);
+    if (precision === undefined) return undefined;
+    const reason = precision === 'float' ? '' : whyNotWide(form, isConstant(inputs[form.weights?.input ?? -1] ?? ''));
+    return reason === undefined ? undefined : `it is kept float for precision${reason === '' ? '' : `: ${reason}`}`;
+  }
+
+  /** Groups of int16, by their roots: what precise nodes touch, and what a node without weights reads to compute some of that. */
+  function wideGroups(): ReadonlySet<string> {
+    const found = new Set<string>();
+    for (let before = -1; before < found.size; ) {
+      before = found.size;
+      for (const { node, form, weights, inputs, output } of asked) {
+        const isFollowing = weights === undefined && found.has(groups.find(output));
+        if (!precise.has(node.name) && !isFollowing) continue;
+        if (whyNotWide(form, weights !== undefined) !== undefined) continue;
+        for (const name of [...inputs, output]) found.add(groups.find(name));
+      }
+    }
+    return found;
+  }
 
   /**
    * What nothing but the Concat reads is rounded once, as the result is: with a scale of its own it would be rounded again, and no finer.
    */
   function concatenated({ name: own, inputs }: Node): readonly string[] {
-    const isTarget = targets.some(({ node: { name } }) => name === own);
+    const isTarget = asked.some(({ node: { name } }) => name === own);
     const isFree = (name: string) =>
       readers.get(name)!.every((reader) => reader.name === own) &&
       !kept.has(name) &&

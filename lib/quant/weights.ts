@@ -102,6 +102,20 @@ export function quantizeWeights(
   return { data: result, qparams };
 }
 
+/**
+ * Symmetric weights with scales at which `bias` fits int32 (`quantizeBias`): a fine x and a channel whose weights are next to nothing
+ * leave it no room. The channel's weights then get a coarser scale, at which they are as exact as its bias is large.
+ */
+export function withRoomFor(bias: Float32Array, x: QParams, weights: QParams): QParams {
+  const { scale, zeroPoint } = weights;
+  if (zeroPoint !== 0) return weights;
+  const least = (value: number) => (Math.abs(value) / (x.scale as number) / 2 ** 31) * (1 + 2 ** -20);
+  if (typeof scale === 'number') {
+    return { ...weights, scale: Math.fround(bias.reduce((most, value) => Math.max(most, least(value)), scale)) };
+  }
+  return { ...weights, scale: scale.map((own, c) => Math.max(own, least(bias[c]!))) };
+}
+
 /** int32 at the scale of the products: round(b / (sx · sw)), in float64, saturated. */
 export function quantizeBias(bias: Float32Array, x: QParams, weights: QParams): QuantizedWeights {
   const sx = x.scale as number;

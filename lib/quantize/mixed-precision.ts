@@ -1,11 +1,19 @@
-/** Mixed precision: which layers stay float so that every output is as near to the float model's as was asked for. */
+/** Mixed precision: which layers get int16 or stay float so that every output is as near to the float model's as was asked for. */
 import type { Graph } from '../graph/graph.js';
 import { inferGraph } from '../plan/infer.js';
 import { resolveGraph } from '../plan/resolve.js';
-import { keepFloat, type NoiseSource, quantizeSpare, remainingNoise } from '../quant/algorithms/noise-budget.js';
+import {
+  keepPrecise,
+  type NoiseSource,
+  type PreciseCosts,
+  quantizeSpare,
+  remainingNoise,
+} from '../quant/algorithms/noise-budget.js';
 import { type ConstantQuantizer, insertQuantizers } from '../quant/insert.js';
+import type { ActivationParameters } from '../quant/parameters.js';
 import type { Placement } from '../quant/place.js';
-import { dequantizeArray, type QParams } from '../quant/qparams.js';
+import type { Precise, Precision } from '../quant/precision.js';
+import { dequantizeArray } from '../quant/qparams.js';
 import { throwIfAborted } from '../session/options.js';
 import { Tensor } from '../tensor.js';
 import type { Batch, CheckedOptions } from './options.js';
@@ -27,133 +35,142 @@ const mostGrowth = 2;
 const leastTightening = 2 ** -20;
 /** What an element costs that is read or written, in multiply-accumulates. */
 const elementCost = 16;
+/** What of the time that 8 bits save int16 gives away, and float all. */
+const wideCost = 1 / 4;
 
 export interface MixedInput {
   /** As it is quantized: prepared, and equalized where that was asked for. */
   readonly graph: Graph;
   readonly placement: Placement;
-  readonly parameters: ReadonlyMap<string, QParams>;
+  readonly parameters: ActivationParameters;
   readonly constants: ConstantQuantizer;
   readonly batches: readonly Batch[];
-  /** The quantized graph in which these nodes are float. */
-  readonly assemble: (float: ReadonlySet<string>) => Promise<Graph>;
+  /** The quantized graph in which these nodes are as precise as that. */
+  readonly assemble: (precise: Precise) => Promise<Graph>;
 }
 
 /**
- * Names of nodes, in the order of the graph: none where the target is met without. The noise of each source alone predicts what a choice
+ * Nodes in the order of the graph: none where the target is met without. With the fallback `int16`, a node becomes float only where that is
+ * worth its cost: 16 bits silence the noise of values, not that of weights. The noise of each source alone predicts what a choice
  * is worth, the quantized model itself, on calibration data, tells whether it was enough; where it was not, predictions are corrected by
  * what they were off and more is chosen.
  */
-export async function chooseFloat(
+export async function choosePrecise(
   input: MixedInput,
-  targetSqnrDb: number,
+  { targetSqnrDb, fallback = 'float' }: NonNullable<CheckedOptions['mixedPrecision']>,
   options: CheckedOptions,
-): Promise<readonly string[]> {
+): Promise<Precise> {
   const { graph, batches } = input;
   const target = 10 ** (-targetSqnrDb / 10);
   const meter = await OutputNoise.create(graph, batches.slice(0, verifyBatches));
-  const measured = await meter.of(await input.assemble(new Set()));
-  if (measured.every((noise) => noise <= target)) return [];
-  const sources = await sourcesOf(input, meter, options);
+  const measured = await meter.of(await input.assemble(new Map()));
+  if (measured.every((noise) => noise <= target)) return new Map();
+  const sources = await sourcesOf(input, meter, fallback, options);
   let rounds = 0;
-  const measure = async (float: ReadonlySet<string>) => {
+  const measure = async (precise: Precise) => {
     throwIfAborted(options.signal, 'quantize');
     options.onProgress?.({ phase: 'mixed precision', done: ++rounds });
-    return meter.of(await input.assemble(float));
+    return meter.of(await input.assemble(precise));
   };
   const search: Search = { sources, costs: costsOf(graph, batches[0]!), target, measure };
-  const found = await addUntilEnough(search, { float: new Set(), measured });
+  const found = await addUntilEnough(search, { precise: new Map(), measured });
   const worst = Math.max(...found.measured);
   if (worst > target) {
     const reached = (-10 * Math.log10(worst)).toFixed(1);
     options.onWarning?.(`mixed precision: an output has ${reached} dB, ${targetSqnrDb} were asked for`);
   }
-  const float = await giveBack(search, found);
-  return graph.nodes.map(({ name }) => name).filter((name) => float.has(name));
+  const precise = await giveBack(search, found);
+  return new Map(graph.nodes.flatMap(({ name }) => (precise.has(name) ? [[name, precise.get(name)!] as const] : [])));
 }
 
 interface Search {
   readonly sources: readonly NoiseSource[];
-  readonly costs: ReadonlyMap<string, number>;
+  readonly costs: PreciseCosts;
   readonly target: number;
-  readonly measure: (float: ReadonlySet<string>) => Promise<readonly number[]>;
+  readonly measure: (precise: Precise) => Promise<readonly number[]>;
 }
 
 interface Choice {
-  readonly float: ReadonlySet<string>;
+  readonly precise: Precise;
   readonly measured: readonly number[];
 }
 
 async function addUntilEnough({ sources, costs, target, measure }: Search, first: Choice): Promise<Choice> {
-  let { float, measured } = first;
+  let { precise, measured } = first;
   for (let round = 0; round < maxRounds && !measured.every((noise) => noise <= target); round++) {
-    const predicted = remainingNoise(sources, float, measured.length);
+    const predicted = remainingNoise(sources, precise, measured.length);
     const parts = measured.map((noise) => Math.min(Math.max(noise === 0 ? mostGrowth : target / noise, leastPart), mostGrowth));
-    let next = float;
+    let next = precise;
     // Where what is predicted is enough already, it is not: less is aimed at
-    for (let tightening = 1; next.size === float.size && tightening > leastTightening; tightening /= 2) {
+    for (let tightening = 1; isSame(next, precise) && tightening > leastTightening; tightening /= 2) {
       const budgets = predicted.map((noise, o) => tightening * noise * parts[o]!);
-      next = keepFloat(sources, costs, budgets, float);
+      next = keepPrecise(sources, costs, budgets, precise);
     }
-    if (next.size === float.size) break;
-    float = next;
-    measured = await measure(float);
+    if (isSame(next, precise)) break;
+    precise = next;
+    measured = await measure(precise);
   }
-  return { float, measured };
+  return { precise, measured };
 }
 
 /** Greed takes more than it needs: what the target leaves room for is quantized again, as far as measuring confirms it. */
-async function giveBack({ sources, costs, target, measure }: Search, found: Choice): Promise<ReadonlySet<string>> {
-  let { float, measured } = found;
-  if (!measured.every((noise) => noise <= target)) return float;
+async function giveBack({ sources, costs, target, measure }: Search, found: Choice): Promise<Precise> {
+  let { precise, measured } = found;
+  if (!measured.every((noise) => noise <= target)) return precise;
   for (let attempt = 0, part = 1; attempt < maxAttempts; attempt++) {
-    const predicted = remainingNoise(sources, float, measured.length);
+    const predicted = remainingNoise(sources, precise, measured.length);
     const budgets = measured.map((noise, o) => predicted[o]! + part * (target - noise));
-    const fewer = quantizeSpare(sources, costs, budgets, float);
-    if (fewer.size === float.size) break;
+    const fewer = quantizeSpare(sources, costs, budgets, precise);
+    if (isSame(fewer, precise)) break;
     const noises = await measure(fewer);
-    if (noises.every((noise) => noise <= target)) [float, measured] = [fewer, noises];
+    if (noises.every((noise) => noise <= target)) [precise, measured] = [fewer, noises];
     else part /= 2;
   }
-  return float;
+  return precise;
 }
 
-/** Each value alone rounded, and the weights of each layer. */
+function isSame(a: Precise, b: Precise): boolean {
+  return a.size === b.size && [...a].every(([node, precision]) => b.get(node) === precision);
+}
+
+/** Each value alone rounded, which `fallback` does away with, and the weights of each layer, which float does. */
 async function sourcesOf(
   { graph, placement, parameters, constants }: MixedInput,
   meter: OutputNoise,
+  fallback: Precision,
   { onProgress, signal }: CheckedOptions,
 ): Promise<readonly NoiseSource[]> {
   const { targets, quantized, users } = placement;
   const weighted = targets.filter(({ weights }) => weights !== undefined);
   const total = quantized.size + weighted.length;
   const sources: NoiseSource[] = [];
-  const add = async (changed: Graph, nodes: readonly string[]) => {
+  const add = async (changed: Graph, nodes: readonly string[], precision: Precision) => {
     throwIfAborted(signal, 'quantize');
-    sources.push({ noise: await meter.of(changed, sourceBatches), nodes });
+    sources.push({ noise: await meter.of(changed, sourceBatches), nodes, precision });
     onProgress?.({ phase: 'noise of layers', done: sources.length, total });
   };
   for (const name of quantized) {
     const alone: Placement = { ...placement, targets: [], quantized: new Set([name]) };
-    await add(insertQuantizers(graph, alone, parameters, constants), users.get(name)!);
+    await add(insertQuantizers(graph, alone, parameters, constants), users.get(name)!, fallback);
   }
   for (const { node, form, weights } of weighted) {
     const { data, qparams } = constants.weights(weights!, form.weights!.axis(node));
     const { dims } = graph.constants.get(weights!)!;
     const rounded = new Tensor('float32', dequantizeArray(data, qparams, dims), dims);
-    await add({ ...graph, constants: new Map([...graph.constants, [weights!, rounded]]) }, [node.name]);
+    await add({ ...graph, constants: new Map([...graph.constants, [weights!, rounded]]) }, [node.name], 'float');
   }
   return sources;
 }
 
-/** Of each node, about what it saves to compute it in integers: the same on every machine. */
-function costsOf(graph: Graph, batch: Batch): ReadonlyMap<string, number> {
+/** Of each node, about what it saves to compute it in 8 bits: the same on every machine. */
+function costsOf(graph: Graph, batch: Batch): PreciseCosts {
   const size = ({ dims }: { readonly dims: readonly number[] }) => dims.reduce((product, dim) => product * dim, 1);
   const { nodes } = inferGraph(graph, resolveGraph(graph), inputDimsOf(graph, batch));
   return new Map(
     nodes.map(({ node, inputs, outputs, macs }) => {
       const elements = size(inputs[0] ?? { dims: [] }) + outputs.reduce((sum, output) => sum + size(output), 0);
-      return [node.name, macs + elementCost * elements];
+      const float = macs + elementCost * elements;
+      return [node.name, { float, int16: wideCost * float }];
     }),
   );
 }

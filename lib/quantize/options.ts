@@ -1,5 +1,6 @@
 /** What a caller may ask of `quantize`, checked. */
 import { invalid } from '../errors.js';
+import { type Precision, precisions } from '../quant/precision.js';
 import { type ActivationOptions, type Scheme, type SchemeName, schemeOf, type WeightOptions } from '../quant/schemes.js';
 import type { Tensor } from '../tensor.js';
 
@@ -9,6 +10,12 @@ export interface QuantizeProgress {
   readonly phase: string;
   readonly done: number;
   readonly total?: number;
+}
+
+export interface MixedPrecisionOptions {
+  /** Above 0, up to 100. */
+  readonly targetSqnrDb: number;
+  readonly fallback?: Precision;
 }
 
 export interface QuantizeOptions {
@@ -33,10 +40,11 @@ export interface QuantizeOptions {
   /** α of SmoothQuant, from 0 to 1. */
   readonly smooth?: number;
   /**
-   * Keeps as few nodes float as bring the SQNR of each output, in dB on calibration data, to the target; those that save the most time
-   * in integers last. The log names them.
+   * Makes as few nodes precise as bring the SQNR of each output, in dB on calibration data, to the target; those that save the most time
+   * in 8 bits last. Precise nodes are `float` by default. With the fallback `int16` they have int16 activations and int8 weights, which is
+   * nearly as fast as 8 bits; float are then those for which the rounding of weights alone is too much. The log names both.
    */
-  readonly mixedPrecision?: { readonly targetSqnrDb: number };
+  readonly mixedPrecision?: MixedPrecisionOptions;
   /** Nodes that stay float: names, operators, or patterns for names. */
   readonly exclude?: readonly (string | RegExp)[];
   readonly onProgress?: (progress: QuantizeProgress) => void;
@@ -86,9 +94,12 @@ export function checkQuantizeOptions(options: QuantizeOptions): CheckedOptions {
 
 function checkMixedPrecision(given: QuantizeOptions['mixedPrecision'], mode: string): void {
   if (given === undefined) return;
-  const target = (given as Partial<typeof given> | null)?.targetSqnrDb;
+  const { targetSqnrDb: target, fallback = 'float' } = (given as Partial<typeof given> | null) ?? {};
   if (typeof target !== 'number' || !(target > 0 && target <= 100)) {
     throw invalid('ERR_OPTION', 'mixedPrecision.targetSqnrDb', 'a number above 0, up to 100', target);
+  }
+  if (!precisions.includes(fallback)) {
+    throw invalid('ERR_OPTION', 'mixedPrecision.fallback', precisions.join(' or '), fallback);
   }
   if (mode !== 'static') throw invalid('ERR_OPTION', 'mixedPrecision', 'mode static', mode);
 }

@@ -16,7 +16,7 @@ export function quantizeWeightsOnly(graph: Graph, placement: Placement, scheme: 
   // Biases stay float: nothing sums products of integers
   const weightsAlone = targets.map(({ bias: _, ...target }): Target => target);
   const nothing: Placement = { ...placement, targets: weightsAlone, quantized: new Set() };
-  return insertQuantizers(graph, nothing, new Map(), constantQuantizer(graph, scheme, roundings));
+  return insertQuantizers(graph, nothing, { narrow: new Map(), wide: new Map() }, constantQuantizer(graph, scheme, roundings));
 }
 
 function inBuckets(graph: Graph, targets: readonly Target[], { weights: options }: Scheme, bucket: number): Graph {

@@ -43,6 +43,8 @@ export interface QuantizationReport {
   readonly layers: readonly ReportedLayer[];
   /** Nodes that could be computed in integers and are not. */
   readonly float: readonly FloatNode[];
+  /** Nodes that read int16 activations. */
+  readonly int16: readonly Omit<FloatNode, 'reason'>[];
 }
 
 export interface ReportSource {

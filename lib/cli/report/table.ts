@@ -3,7 +3,7 @@ import { print, printTable } from '../output.js';
 import type { FloatNode, OutputReport, QuantizationReport, ReportedLayer } from './report.js';
 
 export function printReport(report: QuantizationReport): void {
-  const { layers, outputs, float, constantBytes, batches } = report;
+  const { layers, outputs, float, int16, constantBytes, batches } = report;
   printTable<ReportedLayer>(
     [
       { title: 'node', align: 'left', cell: ({ node }) => shortened(node) },
@@ -40,6 +40,16 @@ export function printReport(report: QuantizationReport): void {
         { title: 'why', align: 'left', cell: ({ reason }) => reason },
       ],
       float,
+    );
+  }
+  if (int16.length > 0) {
+    print('');
+    printTable<QuantizationReport['int16'][number]>(
+      [
+        { title: 'has int16 activations', align: 'left', cell: ({ op }) => op },
+        { title: 'node', align: 'left', cell: ({ node }) => shortened(node) },
+      ],
+      int16,
     );
   }
   const ratio = constantBytes.float / Math.max(constantBytes.quantized, 1);
