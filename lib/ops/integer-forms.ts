@@ -81,6 +81,8 @@ export interface FusedInputs {
   readonly inputs: readonly (Value | undefined)[];
   readonly constants: readonly (Tensor | undefined)[];
   readonly output: Value | undefined;
+  /** Whether what would be its weights follows from constants alone. */
+  readonly hasWeights: boolean;
   /** The first input that no Dequantize gives. */
   readonly missing: string | undefined;
 }
@@ -107,7 +109,7 @@ export function whyNot(form: IntegerForm, fused: FusedInputs): string | undefine
   const others = form.weights === undefined ? inputs : inputs.slice(0, 1);
   const types = new Set([...others.map((input) => input!.qparams!.dtype), qparams.dtype]);
   if (types.has('int16')) {
-    const reason = whyNotWide(form, constants[form.weights?.input ?? -1] !== undefined) ?? whyNotInt16(fused);
+    const reason = whyNotWide(form, fused.hasWeights) ?? whyNotInt16(fused);
     if (reason !== undefined) return reason;
   }
   // A product may have int16 on one side alone

@@ -58,6 +58,8 @@ class Fusion {
   /** Float values that are a quantized one, dequantized: by name, the Dequantize that is added when somebody reads them. */
   readonly #dequantized = new Map<string, { readonly source: string; readonly node: string }>();
   readonly #materialized = new Set<string>();
+  /** Integers that are constants, moved. */
+  readonly #moved = new Set<string>();
   readonly #skipped = new Set<Node>();
   readonly #nodes: Node[] = [];
   readonly #log: QdqEntry[] = [];
@@ -138,6 +140,7 @@ class Fusion {
       inputs: sources.map((source) => (source === undefined ? undefined : this.#values.get(source))),
       constants: sources.map((source) => (source === undefined ? undefined : this.#constants.get(source))),
       output: end && this.#values.get(end.quantize.outputs[0]!),
+      hasWeights: this.#isConstant(sources[form.weights?.input ?? -1] ?? ''),
       missing,
     };
     const reason = whyNot(form, fused);
@@ -203,6 +206,7 @@ class Fusion {
     const outputs = node.outputs.map((output) => {
       const name = this.#fresh(`${output}/quantized`);
       this.#values.set(name, { name, type: first.dtype, qparams: moved });
+      if (sources.every((source) => this.#isConstant(source!))) this.#moved.add(name);
       this.#dequantized.set(output, { source: name, node: this.#fresh(`${output}/Dequantize`) });
       return name;
     });
@@ -216,6 +220,10 @@ class Fusion {
     this.#materialized.add(name);
     const { node, source } = dequantized;
     this.#nodes.push({ name: node, op: 'Dequantize', attributes: {}, inputs: [source], outputs: [name] });
+  }
+
+  #isConstant(name: string): boolean {
+    return this.#constants.has(name) || this.#moved.has(name);
   }
 
   #qparams(name: string): QParams | undefined {
