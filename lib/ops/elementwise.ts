@@ -25,6 +25,11 @@ export const unsignedTypes = ['uint8', 'uint16', 'uint32', 'uint64'] as const;
 /** Types of numbers, as they are where nothing is quantized. Integers wrap around. */
 export const plainTypes = [...signedTypes, ...unsignedTypes] as const;
 
+/** Of functions that have fixed-point rules for 8 bits alone, and through float32 are what they are for any type. */
+export function functionTypes(numerics: NodeContext<unknown>['numerics']): readonly DataType[] {
+  return numerics === 'onnx' ? quantizedTypes : ['int8', 'uint8'];
+}
+
 export function isQuantized(type: DataType): boolean {
   return (quantizedTypes as readonly DataType[]).includes(type);
 }

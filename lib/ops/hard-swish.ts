@@ -6,7 +6,16 @@
 import { quantizedRanges } from '../quant/qparams.js';
 import { type FixedPoint, toFixedPoint } from '../quant/requant.js';
 import { affine, caseGraph } from './cases.js';
-import { floatTypes, inferUnary, isQuantized, mapUnary, quantizations, throughFloat, type Unary } from './elementwise.js';
+import {
+  floatTypes,
+  functionTypes,
+  inferUnary,
+  isQuantized,
+  mapUnary,
+  quantizations,
+  throughFloat,
+  type Unary,
+} from './elementwise.js';
 import { fixed16, roundingDivideByPot } from './fixed-point.js';
 import { defineOp, nodeError, type RunContext } from './op.js';
 
@@ -15,7 +24,7 @@ export const hardSwish = defineOp<Record<string, never>>({
   inputs: [1, 1],
   outputs: [1, 1],
   parse: () => ({}),
-  infer: (context) => inferUnary(context, [...floatTypes, 'int8', 'uint8']),
+  infer: (context) => inferUnary(context, [...floatTypes, ...functionTypes(context.numerics)]),
   run: (context) => mapUnary(context, hardSwishOf(context)),
   *cases() {
     const dims = [4, 100];
@@ -23,6 +32,13 @@ export const hardSwish = defineOp<Record<string, never>>({
       op: 'HardSwish',
       inputs: [{ type: 'float32', dims, range: [-5, 5] }],
       outputs: [{ type: 'float32', dims }],
+    });
+    const wide = { type: 'int16', dims, qparams: affine('int16', 2e-4) } as const;
+    yield caseGraph({
+      op: 'HardSwish',
+      inputs: [wide],
+      outputs: [{ ...wide, qparams: affine('int16', 1e-4) }],
+      numerics: 'onnx',
     });
     for (const numerics of ['tflite', 'single', 'onnx'] as const) {
       for (const [from, to] of [

@@ -6,7 +6,16 @@
  * - `onnx`: through float32
  */
 import { affine, caseGraph } from './cases.js';
-import { floatTypes, inferUnary, isQuantized, mapUnary, quantizations, throughFloat, type Unary } from './elementwise.js';
+import {
+  floatTypes,
+  functionTypes,
+  inferUnary,
+  isQuantized,
+  mapUnary,
+  quantizations,
+  throughFloat,
+  type Unary,
+} from './elementwise.js';
 import { fixed32, roundingDivideByPot } from './fixed-point.js';
 import { defineOp, type RunContext } from './op.js';
 import { expectOutputQuantization, inputInQ4 } from './saturating-input.js';
@@ -16,7 +25,7 @@ export const logistic = defineOp<Record<string, never>>({
   inputs: [1, 1],
   outputs: [1, 1],
   parse: () => ({}),
-  infer: (context) => inferUnary(context, [...floatTypes, 'int8', 'uint8']),
+  infer: (context) => inferUnary(context, [...floatTypes, ...functionTypes(context.numerics)]),
   run: (context) => mapUnary(context, logisticOf(context)),
   *cases() {
     const dims = [4, 100];
@@ -24,6 +33,13 @@ export const logistic = defineOp<Record<string, never>>({
       op: 'Logistic',
       inputs: [{ type: 'float32', dims, range: [-30, 30] }],
       outputs: [{ type: 'float32', dims }],
+    });
+    const wide = { type: 'int16', dims, qparams: affine('int16', 3e-4) } as const;
+    yield caseGraph({
+      op: 'Logistic',
+      inputs: [wide],
+      outputs: [{ ...wide, qparams: affine('int16', 2 ** -15) }],
+      numerics: 'onnx',
     });
     for (const numerics of ['tflite', 'single', 'onnx'] as const) {
       for (const scale of [0.0235, 0.1, 0.9, 7]) {

@@ -12,9 +12,9 @@
 
 import { quantizedRanges } from '../quant/qparams.js';
 import { type FixedPoint, requantizeOnnx } from '../quant/requant.js';
-import type { DataType } from '../tensor.js';
 import { affine, caseGraph } from './cases.js';
-import { defineOp, type NodeContext, type OpCase, perTensor, type RunContext } from './op.js';
+import { functionTypes } from './elementwise.js';
+import { defineOp, type OpCase, perTensor, type RunContext } from './op.js';
 import { scaleSum, wideLimit } from './output-stage.js';
 import { inferReduction, parseReduction, type ReductionAttributes, reductionOf, sumsOf } from './reduction.js';
 import { allocate, inputData, outputTensor } from './storage.js';
@@ -28,7 +28,7 @@ export const mean = defineOp<ReductionAttributes>({
   inputs: [1, 2],
   outputs: [1, 1],
   parse: parseReduction,
-  infer: (context) => inferReduction(context, [...floatTypes, ...integerTypes, ...quantizedTypes(context)]),
+  infer: (context) => inferReduction(context, [...floatTypes, ...integerTypes, ...functionTypes(context.numerics)]),
 
   run(context) {
     const reduction = reductionOf(context);
@@ -43,11 +43,6 @@ export const mean = defineOp<ReductionAttributes>({
 
   cases,
 });
-
-/** TFLite's rule for int16 is none of the two that are implemented. */
-function quantizedTypes({ numerics }: NodeContext<unknown>): readonly DataType[] {
-  return numerics === 'onnx' ? ['int8', 'uint8', 'int16'] : ['int8', 'uint8'];
-}
 
 function averager(context: RunContext<ReductionAttributes>, count: number): (sum: number) => number {
   const { type } = context.outputs[0]!;

@@ -6,7 +6,16 @@
  * - `onnx`: through float32
  */
 import { affine, caseGraph } from './cases.js';
-import { floatTypes, inferUnary, isQuantized, mapUnary, quantizations, throughFloat, type Unary } from './elementwise.js';
+import {
+  floatTypes,
+  functionTypes,
+  inferUnary,
+  isQuantized,
+  mapUnary,
+  quantizations,
+  throughFloat,
+  type Unary,
+} from './elementwise.js';
 import { fixed32, roundingDivideByPot } from './fixed-point.js';
 import { defineOp, type RunContext } from './op.js';
 import { expectOutputQuantization, inputInQ4 } from './saturating-input.js';
@@ -16,11 +25,18 @@ export const tanh = defineOp<Record<string, never>>({
   inputs: [1, 1],
   outputs: [1, 1],
   parse: () => ({}),
-  infer: (context) => inferUnary(context, [...floatTypes, 'int8', 'uint8']),
+  infer: (context) => inferUnary(context, [...floatTypes, ...functionTypes(context.numerics)]),
   run: (context) => mapUnary(context, tanhOf(context)),
   *cases() {
     const dims = [4, 100];
     yield caseGraph({ op: 'Tanh', inputs: [{ type: 'float32', dims }], outputs: [{ type: 'float32', dims }] });
+    const wide = { type: 'int16', dims, qparams: affine('int16', 1e-4) } as const;
+    yield caseGraph({
+      op: 'Tanh',
+      inputs: [wide],
+      outputs: [{ ...wide, qparams: affine('int16', 2 ** -15) }],
+      numerics: 'onnx',
+    });
     for (const numerics of ['tflite', 'single', 'onnx'] as const) {
       for (const scale of [0.0121, 0.1, 0.9, 7]) {
         for (const type of ['int8', 'uint8'] as const) {

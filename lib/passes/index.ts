@@ -19,6 +19,7 @@ import { cancelTransposes } from './layout.js';
 import { type Optimized, type Pass, runPasses } from './pass.js';
 import { usePlanarDepthwise } from './planar-depthwise.js';
 import { removeIdentities } from './remove-identities.js';
+import { rescaleConcat } from './rescale-concat.js';
 import { splitWideProducts } from './split-wide-products.js';
 import { expandTransposeConvolution } from './transpose-convolution.js';
 
@@ -41,6 +42,7 @@ export const passes: readonly Pass[] = [
   fuseActivation,
   usePlanarDepthwise,
   splitWideProducts,
+  rescaleConcat,
   eliminateDeadNodes,
 ];
 

@@ -38,7 +38,7 @@ interface Form {
   readonly rows: Dims;
   /** Of the sums. */
   readonly sums: Dims;
-  /** Whether the integer product has the weights' two dimensions the other way round. */
+  /** Whether the integer product has the weights' last two dimensions the other way round. */
   readonly isTransposed: boolean;
 }
 
@@ -55,11 +55,13 @@ const products: Readonly<Record<string, ((node: Node, x: Dims, w: Dims, y: Dims)
     const layout = { kind: 'matrix', channels, axis: 0 } as const;
     return { op: 'MatMulInteger', layout, attributes: {}, rows: [rows, length], sums: [rows, channels], isTransposed: true };
   },
-  MatMul: ({ attributes: { transposeA, transposeB, to } }, x, w, y) => {
-    if (transposeA === true || to === 'float32' || w.length !== 2 || x.length < 2) return undefined;
-    const axis = transposeB === true ? 0 : 1;
-    const layout = { kind: 'matrix', channels: w[axis]!, axis } as const;
-    return { op: 'MatMulInteger', layout, attributes: {}, rows: x, sums: y, isTransposed: transposeB === true };
+  MatMul: ({ attributes: { transposeA, transposeB, to }, inputs }, x, w, y) => {
+    const isVector = w.length < 2;
+    if ((transposeA === true && x.length > 1) || to === 'float32' || (isVector && inputs[2])) return undefined;
+    const isTransposed = transposeB === true && !isVector;
+    const axis = isVector ? 0 : w.length - (isTransposed ? 2 : 1);
+    const layout = { kind: 'matrix', channels: isVector ? 1 : w[axis]!, axis } as const;
+    return { op: 'MatMulInteger', layout, attributes: {}, rows: x, sums: y, isTransposed };
   },
 };
 
@@ -82,7 +84,11 @@ function split(edit: Edit, node: Node, halves: Map<string, readonly [string, str
   if (form === undefined) return;
   const context = { node, attributes: undefined, numerics: edit.graph.numerics, inputs, outputs };
   const parameters = weightQParams(context, inputs[1]!, form.layout);
-  if (!sumsFit(centeredWeights(weights, parameters.zeroPoints, form.layout), form.layout) || !edit.claim(node)) return;
+  const fits =
+    kernel.length > 2 && form.op === 'MatMulInteger'
+      ? from.at(-1)! <= longestAnyRow
+      : sumsFit(centeredWeights(weights, parameters.zeroPoints, form.layout), form.layout);
+  if (!fits || !edit.claim(node)) return;
 
   const nodes: Node[] = [];
   const add = (op: string, given: readonly string[], results: readonly string[], attributes: Attributes = {}) => {
@@ -141,6 +147,9 @@ function operandOf({ name, type, qparams }: KnownValue, dims: Dims): Operand {
   return { name, type, dims, ...(qparams !== undefined && { qparams }) };
 }
 
+/** So many products of bytes int32 holds, whatever they are: 255 · 255 · 33,025 < 2^31. */
+const longestAnyRow = 33_025;
+
 /** Whether int32 holds the sums of each channel with bytes of any sign. */
 function sumsFit(weights: Int16Array, { channels, axis }: WeightLayout): boolean {
   const inner = axis === 0 ? weights.length / channels : 1;
@@ -156,10 +165,15 @@ function bytesOf(type: string, values: ArrayLike<number>): Tensor {
   return type === 'int8' ? new Tensor('int8', Int8Array.from(values)) : new Tensor('uint8', Uint8Array.from(values));
 }
 
+/** The last two dimensions exchanged. */
 function transposed({ type, data, dims }: Tensor): Tensor {
-  const [rows, columns] = dims as [number, number];
+  const [rows, columns] = dims.slice(-2) as [number, number];
   const values = data as Uint8Array;
   const result = new (values.constructor as typeof Uint8Array)(values.length);
-  for (let i = 0; i < rows; i++) for (let j = 0; j < columns; j++) result[j * rows + i] = values[i * columns + j]!;
-  return new Tensor(type as 'uint8', result, [columns, rows]);
+  for (let first = 0; first < values.length; first += rows * columns) {
+    for (let i = 0; i < rows; i++) {
+      for (let j = 0; j < columns; j++) result[first + j * rows + i] = values[first + i * columns + j]!;
+    }
+  }
+  return new Tensor(type as 'uint8', result, [...dims.slice(0, -2), columns, rows]);
 }

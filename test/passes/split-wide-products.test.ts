@@ -5,10 +5,21 @@ import { randomTensor } from '#lib/cli/operands.js';
 import { splitWideProducts } from '#lib/passes/split-wide-products.js';
 import { graphOf, type NodeSketch } from '../support/graphs.js';
 import { int8, quantized, rewritten } from '../support/pass-graphs.js';
+import { Random } from '../support/random.js';
 import { expectSame } from '../support/same.js';
 
 const int16 = (scale: number): QParams => ({ dtype: 'int16', scale: Math.fround(scale), zeroPoint: 0 });
 const weights = (dims: readonly number[]) => randomTensor('int8', dims, 3) as Tensor;
+
+function shorts(dims: readonly number[]): Tensor {
+  const random = new Random(5);
+  const size = dims.reduce((product, dim) => product * dim, 1);
+  return new Tensor(
+    'int16',
+    Int16Array.from({ length: size }, () => random.uint32()),
+    dims,
+  );
+}
 
 interface Sketch {
   readonly x: readonly number[];
@@ -43,7 +54,9 @@ function sketch({ x, w, y, from = int16(1e-4), to = int16(4e-4), nodes, others =
 async function split(t: ExecutionContext, graph: Graph): Promise<readonly string[]> {
   const { graph: after, nodes } = rewritten(graph, splitWideProducts);
   const x = graph.values.get('x')!;
-  const feeds = { x: randomTensor(x.type as 'int8', x.dims as readonly number[], 5) };
+  const feeds = {
+    x: x.type === 'int16' ? shorts(x.dims as readonly number[]) : randomTensor(x.type, x.dims as readonly number[], 5),
+  };
   const run = async (each: Graph) => (await InferenceSession.create(each, { backend: 'reference' })).runSync(feeds);
   const expected = await run(graph);
   expectSame(t, await run(after), expected, 'before and after');
@@ -78,9 +91,12 @@ test('a matrix product, transposed or not, and 8 bits on one side', async (t) =>
     const nodes = [{ op: 'MatMul', inputs: ['x', 'w'], outputs: ['y'], attributes: { transposeB } }];
     const graph = sketch({ x: [2, 3, 8], w: transposeB ? [5, 8] : [8, 5], y: [2, 3, 5], nodes });
     t.deepEqual(await split(t, graph), ['SplitInt16', 'MatMulInteger', 'MatMulInteger', 'JoinSums']);
-    }
+  }
   const to = [{ op: 'MatMul', inputs: ['x', 'w'], outputs: ['y'], attributes: { to: 'int16' } }];
-  t.deepEqual(await split(t, sketch({ x: [3, 8], w: [8, 5], y: [3, 5], from: int8(0.05, 9), nodes: to })), ['MatMulInteger', 'JoinSums']);
+  t.deepEqual(await split(t, sketch({ x: [3, 8], w: [8, 5], y: [3, 5], from: int8(0.05, 9), nodes: to })), [
+    'MatMulInteger',
+    'JoinSums',
+  ]);
   const from = [{ op: 'MatMul', inputs: ['x', 'w'], outputs: ['y'], attributes: { to: 'int8' } }];
   const narrow = sketch({ x: [3, 8], w: [8, 5], y: [3, 5], to: int8(0.2, 9), nodes: from });
   t.deepEqual(await split(t, narrow), ['SplitInt16', 'MatMulInteger', 'MatMulInteger', 'JoinSums']);

@@ -233,6 +233,18 @@
     const worst = layers.reduce((low, { sqnrDb }, i) => ((sqnrDb ?? Infinity) < (layers[low].sqnrDb ?? Infinity) ? i : low), 0);
     select(worst, false);
   }
+  if (report.int16?.length > 0) {
+    heading('On int16 activations');
+    main.append(
+      tableOf(
+        [
+          ['node', ({ node }) => node, 'text name'],
+          ['op', ({ op }) => op, 'text'],
+        ],
+        report.int16,
+      ),
+    );
+  }
   if (report.float?.length > 0) {
     heading('Computed in float');
     main.append(
