@@ -2,7 +2,7 @@
 
 import type { Range } from './observers.js';
 import type { Placement } from './place.js';
-import { chooseAffine, chooseSymmetric, type QParams } from './qparams.js';
+import { chooseAffine, chooseSymmetric, type QParams, quantizedRanges } from './qparams.js';
 import type { Scheme } from './schemes.js';
 
 /** What a result is whatever was seen, where the scheme says so: probabilities in 256 steps, tanh in 128 on either side. */
@@ -54,6 +54,12 @@ export function activationParameters(
     narrow: new Map(names.map((name) => [name, fixedGroups.get(groupOf(name)) ?? parametersOf(rangeOf(name), activations)])),
     wide: new Map(names.filter(isWide).map((name) => [name, wideParameters(rangeOf(name))])),
   };
+}
+
+/** How many times finer int16 is for a value than its 8 bits. */
+export function wideGain({ dtype, zeroPoint }: QParams): number {
+  const steps = Math.max(...quantizedRanges[dtype].map((end) => Math.abs(end - (zeroPoint as number))));
+  return quantizedRanges.int16[1] / (wideHeadroom * steps);
 }
 
 function wideParameters({ min, max }: Range): QParams {

@@ -10,7 +10,7 @@ import {
   remainingNoise,
 } from '../quant/algorithms/noise-budget.js';
 import { type ConstantQuantizer, insertQuantizers } from '../quant/insert.js';
-import type { ActivationParameters } from '../quant/parameters.js';
+import { type ActivationParameters, wideGain } from '../quant/parameters.js';
 import type { Placement } from '../quant/place.js';
 import type { Precise, Precision } from '../quant/precision.js';
 import { dequantizeArray } from '../quant/qparams.js';
@@ -133,7 +133,10 @@ function isSame(a: Precise, b: Precise): boolean {
   return a.size === b.size && [...a].every(([node, precision]) => b.get(node) === precision);
 }
 
-/** Each value alone rounded, which `fallback` does away with, and the weights of each layer, which float does. */
+/**
+ * Each value alone rounded, which `fallback` does away with, and the weights of each layer, which float does. What int16 leaves of the
+ * noise of a value follows from its step, which it is proportional to: of values that matter by their ratios it may be too much.
+ */
 async function sourcesOf(
   { graph, placement, parameters, constants }: MixedInput,
   meter: OutputNoise,
@@ -144,14 +147,17 @@ async function sourcesOf(
   const weighted = targets.filter(({ weights }) => weights !== undefined);
   const total = quantized.size + weighted.length;
   const sources: NoiseSource[] = [];
-  const add = async (changed: Graph, nodes: readonly string[], precision: Precision) => {
+  let done = 0;
+  const add = async (changed: Graph, nodes: readonly string[], precision: Precision, gain = Infinity) => {
     throwIfAborted(signal, 'quantize');
-    sources.push({ noise: await meter.of(changed, sourceBatches), nodes, precision });
-    onProgress?.({ phase: 'noise of layers', done: sources.length, total });
+    const noise = await meter.of(changed, sourceBatches);
+    sources.push({ noise, nodes, precision });
+    if (precision === 'int16') sources.push({ noise: noise.map((power) => power / gain ** 2), nodes, precision: 'float' });
+    onProgress?.({ phase: 'noise of layers', done: ++done, total });
   };
   for (const name of quantized) {
     const alone: Placement = { ...placement, targets: [], quantized: new Set([name]) };
-    await add(insertQuantizers(graph, alone, parameters, constants), users.get(name)!, fallback);
+    await add(insertQuantizers(graph, alone, parameters, constants), users.get(name)!, fallback, wideGain(parameters.narrow.get(name)!));
   }
   for (const { node, form, weights } of weighted) {
     const { data, qparams } = constants.weights(weights!, form.weights!.axis(node));

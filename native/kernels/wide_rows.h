@@ -55,26 +55,6 @@ OCTENSOR_INLINE void JoinRun(WideOutput o, const int32_t* __restrict sums, const
   });
 }
 
-// Blocks of channels whose sums stay in registers.
-template <size_t kBlock>
-OCTENSOR_INLINE void DepthwiseBlock(const int16_t* const* x, const int16_t* w, size_t taps, size_t stride, size_t first,
-                                    int32_t* sums) {
-  int32_t block[kBlock] = {};
-  for (size_t t = 0; t < taps; ++t) {
-    const int16_t* __restrict from = x[t] + first;
-    const int16_t* __restrict weights = w + t * stride + first;
-    for (size_t c = 0; c < kBlock; ++c) block[c] += int32_t{from[c]} * int32_t{weights[c]};
-  }
-  for (size_t c = 0; c < kBlock; ++c) sums[first + c] = block[c];
-}
-
-[[maybe_unused]] void DepthwiseWide(const int16_t* const* x, const int16_t* w, size_t taps, int32_t* sums, size_t n) {
-  size_t c = 0;
-  for (; c + 32 <= n; c += 32) DepthwiseBlock<32>(x, w, taps, n, c, sums);
-  for (; c + 8 <= n; c += 8) DepthwiseBlock<8>(x, w, taps, n, c, sums);
-  for (; c < n; ++c) DepthwiseBlock<1>(x, w, taps, n, c, sums);
-}
-
 OCTENSOR_INLINE float RealOf(const WideOperand& a, int16_t q) { return a.scale * static_cast<float>(q - a.zero_point); }
 
 template <bool kSubtract>
@@ -132,8 +112,10 @@ OCTENSOR_INLINE void RescaleRun(WideOutput o, float scale, WideOperand a, const 
   ForType(o.type, y, [&](auto* to) { RescaleRun(o, scale, a, x, to, n); });
 }
 
-constexpr WideKernels MakeWideKernels(const char* name, Isa isa) {
-  return {name, isa, SplitWide, JoinWide, DepthwiseWide, AddWide, MulWide, RescaleWide};
+using WideDepthwise = decltype(WideKernels::depthwise);
+
+constexpr WideKernels MakeWideKernels(const char* name, Isa isa, size_t lanes, WideDepthwise depthwise) {
+  return {name, isa, SplitWide, JoinWide, lanes, depthwise, AddWide, MulWide, RescaleWide};
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 namespace octensor {
 namespace {
 
+constexpr size_t kMinRun = 256;                   // sums that are worth a call of their own
 constexpr size_t kMinPartMacs = size_t{1} << 16;  // worth a hand-over to another thread
 
 enum class InputKind { kInt8, kUint8, kInt16 };
@@ -22,22 +23,39 @@ struct WideDepthwiseParams {
   WideOutput output;
 };
 
+// As WideKernels says.
+std::vector<int16_t> PackTaps(const int16_t* w, size_t taps, size_t channels, size_t lanes) {
+  const size_t blocks = (channels + lanes - 1) / lanes, pairs = (taps + 1) / 2;
+  std::vector<int16_t> packed(blocks * pairs * 2 * lanes, 0);
+  for (size_t t = 0; t < taps; ++t) {
+    for (size_t c = 0; c < channels; ++c) {
+      const size_t block = c / lanes, lane = c % lanes, group = lane / 8, half = lane % 8 / 4;
+      const size_t place = half * lanes + group * 8 + lane % 4 * 2 + t % 2;
+      packed[(block * pairs + t / 2) * 2 * lanes + place] = w[t * channels + c];
+    }
+  }
+  return packed;
+}
+
 class WideDepthwiseStep : public Step {
  public:
   WideDepthwiseStep(const WideDepthwiseParams& params, size_t threads, std::vector<int16_t> weights, std::vector<double> bias,
                     std::vector<float> multipliers, const WideKernels& kernels)
       : p_(params),
         g_(p_.geometry),
-        weights_(std::move(weights)),
-        bias_(std::move(bias)),
-        multipliers_(std::move(multipliers)),
-        zeros_(g_.channels, 0),
+        zeros_((g_.width + 1) * g_.channels, 0),
         kernels_(kernels) {
     copies_ = p_.kind != InputKind::kInt16 || g_.channels != g_.depth;
-    taps_ = g_.kernel[0] * g_.kernel[1];
+    taps_ = (g_.kernel[0] * g_.kernel[1] + 1) / 2 * 2;
+    weights_ = PackTaps(weights.data(), g_.kernel[0] * g_.kernel[1], g_.channels, kernels.lanes);
+    pixels_ = std::min(g_.out_width, (kMinRun + g_.channels - 1) / g_.channels);
+    for (size_t i = 0; i < pixels_; ++i) {
+      bias_.insert(bias_.end(), bias.begin(), bias.end());
+      multipliers_.insert(multipliers_.end(), multipliers.begin(), multipliers.end());
+    }
     const size_t image = copies_ ? g_.batches * g_.height * g_.width * g_.channels * sizeof(int16_t) : 0;
     copy_bytes_ = (image + 63) / 64 * 64;
-    part_bytes_ = (g_.channels * sizeof(int32_t) + taps_ * sizeof(int16_t*) + 63) / 64 * 64;
+    part_bytes_ = (pixels_ * g_.channels * sizeof(int32_t) + taps_ * sizeof(int16_t*) + 63) / 64 * 64;
     parts_ = threads;
   }
 
@@ -56,7 +74,9 @@ class WideDepthwiseStep : public Step {
 
   const char* kernel() const override { return kernels_.name; }
   size_t scratch_bytes() const override { return copy_bytes_ + parts_ * part_bytes_; }
-  size_t size_bytes() const override { return weights_.size() * sizeof(int16_t) + g_.channels * 14; }
+  size_t size_bytes() const override {
+    return weights_.size() * sizeof(int16_t) + bias_.size() * (sizeof(double) + sizeof(float)) + zeros_.size() * sizeof(int16_t);
+  }
 
  private:
   template <typename X>
@@ -88,16 +108,36 @@ class WideDepthwiseStep : public Step {
     image += batch * g_.height * g_.width * n;
     const size_t bytes = WideOutputBytes(p_.output);
     uint8_t* y = memory.Out<uint8_t>(p_.y) + row * g_.out_width * n * bytes;
-    for (size_t ox = 0; ox < g_.out_width; ++ox, y += n * bytes) {
-      for (size_t ky = 0, t = 0; ky < g_.kernel[0]; ++ky) {
-        const size_t iy = oy * g_.strides[0] + ky * g_.dilations[0] - g_.pads[0];  // wraps below zero
-        for (size_t kx = 0; kx < g_.kernel[1]; ++kx, ++t) {
-          const size_t ix = ox * g_.strides[1] + kx * g_.dilations[1] - g_.pads[1];
-          taps[t] = iy < g_.height && ix < g_.width ? image + (iy * g_.width + ix) * n : zeros_.data();
-        }
+    if (taps_ > g_.kernel[0] * g_.kernel[1]) taps[taps_ - 1] = zeros_.data();
+    const Inside inside = InsideColumns();
+    for (size_t ox = 0, count; ox < g_.out_width; ox += count) {
+      // Windows that reach over an edge one by one; of others, all taps move on alike
+      count = ox >= inside.begin && ox < inside.end ? std::min(inside.end - ox, pixels_) : 1;
+      FindTaps(image, oy, ox, taps);
+      kernels_.depthwise(taps, g_.strides[1] * n, count, weights_.data(), taps_, sums, n);
+      kernels_.join(p_.output, sums, nullptr, bias_.data(), multipliers_.data(), y + ox * n * bytes, count * n);
+    }
+  }
+
+  struct Inside {
+    size_t begin, end;
+  };
+
+  // The outputs whose windows have all their columns inside.
+  Inside InsideColumns() const {
+    const size_t reach = (g_.kernel[1] - 1) * g_.dilations[1], stride = g_.strides[1], pad = g_.pads[1];
+    const size_t begin = (pad + stride - 1) / stride;
+    if (g_.width + pad <= reach) return {0, 0};
+    return {begin, std::min(g_.out_width, (g_.width + pad - reach - 1) / stride + 1)};
+  }
+
+  void FindTaps(const int16_t* image, size_t oy, size_t ox, const int16_t** taps) const {
+    for (size_t ky = 0; ky < g_.kernel[0]; ++ky) {
+      const size_t iy = oy * g_.strides[0] + ky * g_.dilations[0] - g_.pads[0];  // wraps below zero
+      for (size_t kx = 0; kx < g_.kernel[1]; ++kx) {
+        const size_t ix = ox * g_.strides[1] + kx * g_.dilations[1] - g_.pads[1];
+        *taps++ = iy < g_.height && ix < g_.width ? image + (iy * g_.width + ix) * g_.channels : zeros_.data();
       }
-      kernels_.depthwise(taps, weights_.data(), taps_, sums, n);
-      kernels_.join(p_.output, sums, nullptr, bias_.data(), multipliers_.data(), y, n);
     }
   }
 
@@ -106,10 +146,12 @@ class WideDepthwiseStep : public Step {
   std::vector<int16_t> weights_;
   std::vector<double> bias_;
   std::vector<float> multipliers_;
-  std::vector<int16_t> zeros_;
+  std::vector<int16_t> zeros_;  // a row, and the tap that makes their number even
   const WideKernels& kernels_;
   bool copies_;
-  size_t taps_, copy_bytes_, part_bytes_, parts_;
+  size_t taps_;    // rounded up to even
+  size_t pixels_;  // whose sums are joined in one call
+  size_t copy_bytes_, part_bytes_, parts_;
 };
 
 // Whether int32 holds the sums of any input.
