@@ -1,4 +1,4 @@
-// The interface of kernels on int16 tensors: one table of functions for each ISA. But for depthwise products they are loops that
+// The interface of kernels on int16 tensors: one table of functions for each ISA. But for two of them they are loops that
 // compilers turn into vectors; what differs between ISAs is the flags that the same code (wide_rows.h) is compiled with.
 #ifndef OCTENSOR_KERNELS_WIDE_H_
 #define OCTENSOR_KERNELS_WIDE_H_

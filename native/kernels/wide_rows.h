@@ -112,10 +112,11 @@ OCTENSOR_INLINE void RescaleRun(WideOutput o, float scale, WideOperand a, const 
   ForType(o.type, y, [&](auto* to) { RescaleRun(o, scale, a, x, to, n); });
 }
 
+using WideJoin = decltype(WideKernels::join);
 using WideDepthwise = decltype(WideKernels::depthwise);
 
-constexpr WideKernels MakeWideKernels(const char* name, Isa isa, size_t lanes, WideDepthwise depthwise) {
-  return {name, isa, SplitWide, JoinWide, lanes, depthwise, AddWide, MulWide, RescaleWide};
+constexpr WideKernels MakeWideKernels(const char* name, Isa isa, WideJoin join, size_t lanes, WideDepthwise depthwise) {
+  return {name, isa, SplitWide, join, lanes, depthwise, AddWide, MulWide, RescaleWide};
 }
 
 }  // namespace

@@ -24,6 +24,6 @@ void Depthwise(const int16_t* const* x, size_t step, size_t pixels, const int16_
 }  // namespace
 
 extern const WideKernels kWide_scalar;
-const WideKernels kWide_scalar = MakeWideKernels("octensor_wide__scalar", Isa::kScalar, kLanes, Depthwise);
+const WideKernels kWide_scalar = MakeWideKernels("octensor_wide__scalar", Isa::kScalar, JoinWide, kLanes, Depthwise);
 
 }  // namespace octensor
