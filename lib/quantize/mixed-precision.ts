@@ -157,7 +157,12 @@ async function sourcesOf(
   };
   for (const name of quantized) {
     const alone: Placement = { ...placement, targets: [], quantized: new Set([name]) };
-    await add(insertQuantizers(graph, alone, parameters, constants), users.get(name)!, fallback, wideGain(parameters.narrow.get(name)!));
+    await add(
+      insertQuantizers(graph, alone, parameters, constants),
+      users.get(name)!,
+      fallback,
+      wideGain(parameters.narrow.get(name)!),
+    );
   }
   for (const { node, form, weights } of weighted) {
     const { data, qparams } = constants.weights(weights!, form.weights!.axis(node));

@@ -29,8 +29,9 @@ async function quantized(name: DetectorName, options: QuantizeOptions) {
   }
   await Promise.all(sessions.map((session) => session.release()));
   const decibels = Math.min(...[...sums.values()].map(({ signal, noise }) => 10 * Math.log10(signal / noise)));
-  const float = log.filter(({ reason }) => reason === 'it is kept float for precision').map(({ node }) => node);
-  return { decibels, float, nodes: log.length };
+  const float = log.filter(({ reason }) => reason?.startsWith('it is kept float for precision')).map(({ node }) => node);
+  const int16 = log.filter(({ isWide }) => isWide).map(({ node }) => node);
+  return { decibels, float, int16, nodes: log.length };
 }
 
 /** The test then passes with a note. */
@@ -62,3 +63,16 @@ for (const name of ['yunet', 'fastestdet', 'pp-ocr-cls'] as const) {
     t.true(found.float.length > 0 && found.float.length < found.nodes);
   });
 }
+
+test.serial('YuNet: 30 dB of each output with int16 activations, and fewer nodes float', async (t) => {
+  t.timeout(600_000);
+  const found = await quantized('yunet', {
+    ...{ equalize: 'activations', biasCorrection: true },
+    mixedPrecision: { targetSqnrDb: 30, fallback: 'int16' },
+  });
+  if (isSkipped(t, found)) return;
+  const { decibels, float, int16, nodes } = found;
+  t.log(`${decibels} dB, int16: ${int16.length}, float: ${float.length} of ${nodes}, ${float.join(' ')}`);
+  t.true(decibels >= 30);
+  t.true(int16.length >= 10 && float.length <= 42); // 52 without int16
+});

@@ -108,7 +108,12 @@ test('one multiplier for all channels is a product in float32, one per channel i
 function convolutionModel(opCase: ReturnType<typeof caseGraph>, channels: number): number[] {
   const { graph, feeds } = opCase;
   const data = (name: string) => (feeds[name] ?? graph.constants.get(name)!) as Tensor<'int8'>;
-  const [x, w, bias, out] = [data('x0'), data('x1'), graph.values.has('x2') ? data('x2').data : undefined, graph.values.get('y0')!];
+  const [x, w, bias, out] = [
+    data('x0'),
+    data('x1'),
+    graph.values.has('x2') ? data('x2').data : undefined,
+    graph.values.get('y0')!,
+  ];
   const params = (name: string) => graph.values.get(name)!.qparams as QParams & { scale: number; zeroPoint: number };
   const [xq, wq, yq] = [params('x0'), graph.values.get('x1')!.qparams!, params('y0')];
   const [, h, width, c] = x.dims as [number, number, number, number];
