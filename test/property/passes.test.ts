@@ -90,6 +90,8 @@ const apart = [
   'fuse-hard-swish',
   'fuse-swish',
   'planar-depthwise',
+  'rescale-concat',
+  'split-wide-products',
   'transpose-convolution',
 ];
 
