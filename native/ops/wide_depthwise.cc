@@ -10,6 +10,7 @@
 namespace octensor {
 namespace {
 
+constexpr size_t kMaxCopied = size_t{1} << 28;     // elements, of the input and of weights
 constexpr size_t kMinRun = 256;                   // sums that are worth a call of their own
 constexpr size_t kMinPartMacs = size_t{1} << 16;  // worth a hand-over to another thread
 
@@ -185,8 +186,8 @@ void MakeWideDepthwiseStep(StepFields* fields, std::unique_ptr<Step>* step) {
   const int16_t* weights = fields->Int16s("weights", g.kernel[0] * g.kernel[1] * g.channels);
   const float* multipliers = fields->Floats("multipliers", g.channels);
   const int32_t* bias = fields->Has("bias") ? fields->Int32s("bias", g.channels) : nullptr;
-  if (g.x_elements() > kMaxStepBytes / (g.channels / g.depth)) {
-    fields->Fail("channels", StatusCode::kShape, "expected a copy of at most 2^40 elements");
+  if (g.x_elements() / g.depth > kMaxCopied / g.channels || g.w_elements() / g.channels > kMaxCopied / (g.channels + 32)) {
+    fields->Fail("channels", StatusCode::kShape, "expected copies of at most 2^28 elements");
   }
   if (!fields->ok()) return;
   for (size_t i = 0; i < g.channels; ++i) {

@@ -14,14 +14,14 @@ import { Tensor } from '../../tensor.js';
 import { broadcastShape } from './elements.js';
 import { defineLowering, type LoweringContext, type Lowerings, type NativeStep, type StepOf } from './lowering.js';
 import { runReference } from './table.js';
-import { windowFields } from './window-fields.js';
+import { maxCopyBytes, windowFields } from './window-fields.js';
 
 /** Of kernels/elementwise.h. */
 const typeCodes = { int8: 0, uint8: 1, int16: 2 } as const;
 /** As in native/ops/wide_fields.cc. */
 const maxScale = 2 ** 100;
-/** Beyond, the step would copy its input to a size out of all proportion. */
-const maxCopiedChannels = 2 ** 16;
+/** The most channels of a block, to whose multiple native weights are filled up. */
+const maxLanes = 32;
 
 const functions =
   'Relu Relu6 ReluN1To1 LeakyRelu Logistic Tanh HardSwish Elu Abs Clip Gelu HardSigmoid Swish Mish Celu Selu Softplus Softsign Erf Exp ' +
@@ -89,7 +89,8 @@ function lowerDepthwise(step: StepOf<ConvolutionAttributes>, context: LoweringCo
   const weights = weightQParams(step, w, layout);
   const centered = centeredWeights(w.constant, weights.zeroPoints, layout);
   const [input, output] = [perTensor(step, x), perTensor(step, step.outputs[0]!)];
-  if (channels > maxCopiedChannels || !sumsFit(centered, channels, x.type === 'int16' ? 32768 : 255)) return undefined;
+  const copyBytes = 2 * channels * Math.max(product(x.dims.slice(0, 3)), kernelHeight * kernelWidth * maxLanes);
+  if (copyBytes > maxCopyBytes || !sumsFit(centered, channels, x.type === 'int16' ? 32768 : 255)) return undefined;
   const fields = {
     ...windowFields(step, step.attributes.window, [kernelHeight, kernelWidth]),
     groups: x.dims[3]!,
