@@ -47,6 +47,8 @@ struct WideKernels {
               size_t n);
   // y = output(x / scale): lib/ops/quantize.ts
   void (*rescale)(const WideOutput& output, float scale, const WideOperand& a, const int16_t* x, void* y, size_t n);
+  // y = output(hard swish(x) / scale), hard swish in float64, rounded to float32: lib/ops/hard-swish.ts
+  void (*hard_swish)(const WideOutput& output, float scale, const WideOperand& a, const int16_t* x, void* y, size_t n);
 };
 
 // The best that an ISA can run.

@@ -112,11 +112,27 @@ OCTENSOR_INLINE void RescaleRun(WideOutput o, float scale, WideOperand a, const 
   ForType(o.type, y, [&](auto* to) { RescaleRun(o, scale, a, x, to, n); });
 }
 
+template <typename Y>
+OCTENSOR_INLINE void HardSwishRun(WideOutput o, float scale, WideOperand a, const int16_t* __restrict x, Y* __restrict y,
+                                  size_t n) {
+  for (size_t i = 0; i < n; ++i) {
+    const double real = RealOf(a, x[i]);
+    double gate = real + 3.0;
+    gate = gate < 0.0 ? 0.0 : gate;
+    gate = gate > 6.0 ? 6.0 : gate;
+    y[i] = static_cast<Y>(RoundWithin(o, static_cast<float>(real * gate / 6.0) / scale));
+  }
+}
+
+[[maybe_unused]] void HardSwishWide(const WideOutput& o, float scale, const WideOperand& a, const int16_t* x, void* y, size_t n) {
+  ForType(o.type, y, [&](auto* to) { HardSwishRun(o, scale, a, x, to, n); });
+}
+
 using WideJoin = decltype(WideKernels::join);
 using WideDepthwise = decltype(WideKernels::depthwise);
 
 constexpr WideKernels MakeWideKernels(const char* name, Isa isa, WideJoin join, size_t lanes, WideDepthwise depthwise) {
-  return {name, isa, SplitWide, join, lanes, depthwise, AddWide, MulWide, RescaleWide};
+  return {name, isa, SplitWide, join, lanes, depthwise, AddWide, MulWide, RescaleWide, HardSwishWide};
 }
 
 }  // namespace

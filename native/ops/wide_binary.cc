@@ -1,5 +1,5 @@
-// Add, Sub and Mul of int16 tensors as real numbers, with broadcasting, and int16 to other scales and 8 bits: lib/ops/{add-sub,mul,
-// quantize}.ts with `onnx` numerics.
+// Add, Sub and Mul of int16 tensors as real numbers, with broadcasting, and int16 to other scales and 8 bits, through a HardSwish
+// or not: lib/ops/{add-sub,mul,quantize,hard-swish}.ts with `onnx` numerics.
 #include <memory>
 
 #include "ops/broadcast.h"
@@ -50,8 +50,10 @@ class WideBinaryStep : public Step {
 class WideRescaleStep : public Step {
  public:
   WideRescaleStep(Place x, Place y, size_t count, const WideOperand& operand, float scale, const WideOutput& output,
-                  const WideKernels& kernels)
-      : x_(x), y_(y), count_(count), operand_(operand), scale_(scale), output_(output), kernels_(kernels) {}
+                  bool is_hard_swish, const WideKernels& kernels)
+      : x_(x), y_(y), count_(count), operand_(operand), scale_(scale), output_(output), kernels_(kernels) {
+    function_ = is_hard_swish ? kernels.hard_swish : kernels.rescale;
+  }
 
   void Run(const RunMemory& memory) const override {
     constexpr size_t kMinPart = size_t{1} << 15;
@@ -59,7 +61,7 @@ class WideRescaleStep : public Step {
     uint8_t* y = memory.Out<uint8_t>(y_);
     const size_t bytes = WideOutputBytes(output_);
     RunParts(memory, count_, kMinPart, [&](size_t first, size_t end) {
-      kernels_.rescale(output_, scale_, operand_, x + first, y + first * bytes, end - first);
+      function_(output_, scale_, operand_, x + first, y + first * bytes, end - first);
     });
   }
 
@@ -72,6 +74,7 @@ class WideRescaleStep : public Step {
   float scale_;
   WideOutput output_;
   const WideKernels& kernels_;
+  decltype(WideKernels::rescale) function_;
 };
 
 }  // namespace
@@ -100,15 +103,16 @@ void MakeWideBinaryStep(StepFields* fields, std::unique_ptr<Step>* step) {
   *step = std::make_unique<WideBinaryStep>(p, FindWideKernels(fields->environment().isa));
 }
 
-// x: int16[count], xScale, xZeroPoint; y and the fields of ReadWideOutput; scale: of y
+// x: int16[count], xScale, xZeroPoint; hardSwish: flag; y and the fields of ReadWideOutput; scale: of y
 void MakeWideRescaleStep(StepFields* fields, std::unique_ptr<Step>* step) {
   const size_t count = fields->Size("count");
   const WideOutput output = ReadWideOutput(fields);
   const WideOperand operand = ReadWideOperand(fields, "xScale", "xZeroPoint");
   const float scale = ReadWideScale(fields, "scale");
   const Place x = fields->In("x", count, sizeof(int16_t)), y = fields->Out("y", count, WideOutputBytes(output));
+  const bool is_hard_swish = fields->Flag("hardSwish");
   if (!fields->ok()) return;
-  *step = std::make_unique<WideRescaleStep>(x, y, count, operand, scale, output, FindWideKernels(fields->environment().isa));
+  *step = std::make_unique<WideRescaleStep>(x, y, count, operand, scale, output, is_hard_swish, FindWideKernels(fields->environment().isa));
 }
 
 }  // namespace octensor

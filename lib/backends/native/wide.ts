@@ -24,7 +24,7 @@ const maxScale = 2 ** 100;
 const maxLanes = 32;
 
 const functions =
-  'Relu Relu6 ReluN1To1 LeakyRelu Logistic Tanh HardSwish Elu Abs Clip Gelu HardSigmoid Swish Mish Celu Selu Softplus Softsign Erf Exp ' +
+  'Relu Relu6 ReluN1To1 LeakyRelu Logistic Tanh Elu Abs Clip Gelu HardSigmoid Swish Mish Celu Selu Softplus Softsign Erf Exp ' +
   'Log Neg Sqrt Rsqrt Reciprocal Square Sin Cos';
 
 export const wideLowerings: Lowerings = {
@@ -38,7 +38,8 @@ export const wideLowerings: Lowerings = {
   Add: defineLowering<SumAttributes>((step, context) => lowerSum(step, context, 0)),
   Sub: defineLowering<SumAttributes>((step, context) => lowerSum(step, context, 1)),
   Mul: defineLowering<MulAttributes>(lowerMul),
-  Quantize: lowerRescale,
+  Quantize: (step, context) => lowerRescale(step, context, false),
+  HardSwish: (step, context) => lowerRescale(step, context, true),
   ...Object.fromEntries(functions.split(' ').map((name) => [name, lowerFunction])),
 };
 
@@ -169,8 +170,12 @@ function lowerMul(step: StepOf<MulAttributes>, context: LoweringContext): readon
   ];
 }
 
-/** int16 to other parameters. */
-function lowerRescale(step: StepOf<unknown>, context: LoweringContext): readonly NativeStep[] | undefined {
+/** int16 to other parameters, through a function or as it is. */
+function lowerRescale(
+  step: StepOf<unknown>,
+  context: LoweringContext,
+  isHardSwish: boolean,
+): readonly NativeStep[] | undefined {
   const [x, y] = [step.inputs[0]!, step.outputs[0]!];
   const [input, output] = [wholeOf(x), wholeOf(y)];
   if (step.numerics !== 'onnx' || x.type !== 'int16' || y.type === 'int32') return undefined;
@@ -179,6 +184,7 @@ function lowerRescale(step: StepOf<unknown>, context: LoweringContext): readonly
     x: context.place(x),
     y: context.place(y),
     count: product(x.dims),
+    hardSwish: Number(isHardSwish),
     xScale: input.scale,
     xZeroPoint: input.zeroPoint,
     scale: output.scale,
