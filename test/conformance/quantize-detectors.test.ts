@@ -74,5 +74,5 @@ test.serial('YuNet: 30 dB of each output with int16 activations, and fewer nodes
   const { decibels, float, int16, nodes } = found;
   t.log(`${decibels} dB, int16: ${int16.length}, float: ${float.length} of ${nodes}, ${float.join(' ')}`);
   t.true(decibels >= 30);
-  t.true(int16.length >= 10 && float.length <= 42); // 52 without int16
+  t.true(int16.length >= 10 && float.length <= 42); // 49 without int16
 });
