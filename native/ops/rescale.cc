@@ -48,6 +48,7 @@ class RescaleStep : public Step {
         if constexpr ((kIsQuantized<X> || std::is_same<X, float>::value) && kIsQuantized<Y>) {
           Convert<X, Y>(memory, [&](X x) { return Quantized<X, Y>(x); });
         } else if constexpr (kIsQuantized<X> && std::is_same<Y, float>::value) {
+          if constexpr (sizeof(X) <= 2) return ToReal<X>(memory);
           Convert<X, Y>(memory, [&](X x) { return Real(x); });
         }
       });
@@ -61,6 +62,21 @@ class RescaleStep : public Step {
     Y* y = memory.Out<Y>(p_.y);
     RunParts(memory, p_.count, kMinPart, [&](size_t first, size_t end) {
       for (size_t i = first; i < end; ++i) y[i] = f(x[i]);
+    });
+  }
+
+  // Integers of which the difference to a zero point fits int32: a loop for vectors.
+  template <typename X>
+  void ToReal(const RunMemory& memory) const {
+    const X* __restrict x = memory.In<X>(p_.x);
+    float* __restrict y = memory.Out<float>(p_.y);
+    const auto zero_point = static_cast<uint32_t>(p_.x_zero_point);
+    const float scale = p_.x_scale;
+    RunParts(memory, p_.count, kMinPart, [=](size_t first, size_t end) {
+      for (size_t i = first; i < end; ++i) {
+        const uint32_t difference = static_cast<uint32_t>(static_cast<int32_t>(x[i])) - zero_point;
+        y[i] = static_cast<float>(static_cast<int32_t>(difference)) * scale;
+      }
     });
   }
 
