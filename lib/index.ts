@@ -9,7 +9,7 @@ export type { Isa } from './isa.js';
 export { loadModel, type ModelSource } from './model.js';
 export type { QParams, QuantizedType } from './quant/qparams.js';
 export type { Numerics } from './quant/requant.js';
-export type { Quantized, QuantizeOptions, QuantizeProgress } from './quantize.js';
+export type { MixedPrecisionOptions, Quantized, QuantizeOptions, QuantizeProgress } from './quantize.js';
 export type { SaveOptions } from './save.js';
 export {
   InferenceSession,

@@ -22,7 +22,7 @@ import { withStatistics } from './quantize/statistics.js';
 import { quantizeWeightsOnly } from './quantize/weights-only.js';
 import { throwIfAborted } from './session/options.js';
 
-export type { QuantizeOptions, QuantizeProgress } from './quantize/options.js';
+export type { MixedPrecisionOptions, QuantizeOptions, QuantizeProgress } from './quantize/options.js';
 
 export interface Quantized {
   readonly graph: Graph;
