@@ -1,5 +1,5 @@
-// Loops on int16 tensors, to be compiled for each ISA. Everything is exact or rounded by float32 operations one by one, so that all
-// give the same bits.
+// Loops on int16 tensors, to be compiled for each ISA. Everything is exact or rounded by float32 operations one by one, so that
+// all give the same bits.
 #ifndef OCTENSOR_KERNELS_WIDE_ROWS_H_
 #define OCTENSOR_KERNELS_WIDE_ROWS_H_
 
@@ -67,12 +67,14 @@ OCTENSOR_INLINE void AddRunWide(WideOutput o, float scale, WideOperand a, WideOp
                                 const int16_t* z, bool z_is_one, int16_t* y, size_t n) {
   if (x_is_one) {
     const float first = RealOf(a, *x);
-    for (size_t i = 0; i < n; ++i) y[i] = static_cast<int16_t>(AddOneWide<kSubtract>(o, scale, first, RealOf(b, z[z_is_one ? 0 : i])));
+    for (size_t i = 0; i < n; ++i)
+      y[i] = static_cast<int16_t>(AddOneWide<kSubtract>(o, scale, first, RealOf(b, z[z_is_one ? 0 : i])));
   } else if (z_is_one) {
     const float second = RealOf(b, *z);
     for (size_t i = 0; i < n; ++i) y[i] = static_cast<int16_t>(AddOneWide<kSubtract>(o, scale, RealOf(a, x[i]), second));
   } else {
-    for (size_t i = 0; i < n; ++i) y[i] = static_cast<int16_t>(AddOneWide<kSubtract>(o, scale, RealOf(a, x[i]), RealOf(b, z[i])));
+    for (size_t i = 0; i < n; ++i)
+      y[i] = static_cast<int16_t>(AddOneWide<kSubtract>(o, scale, RealOf(a, x[i]), RealOf(b, z[i])));
   }
 }
 
@@ -104,7 +106,8 @@ OCTENSOR_INLINE int16_t MulOneWide(const WideOutput& o, float scale, int32_t x, 
 }
 
 template <typename Y>
-OCTENSOR_INLINE void RescaleRun(WideOutput o, float scale, WideOperand a, const int16_t* __restrict x, Y* __restrict y, size_t n) {
+OCTENSOR_INLINE void RescaleRun(WideOutput o, float scale, WideOperand a, const int16_t* __restrict x, Y* __restrict y,
+                                size_t n) {
   for (size_t i = 0; i < n; ++i) y[i] = static_cast<Y>(RoundWithin(o, RealOf(a, x[i]) / scale));
 }
 
@@ -124,7 +127,8 @@ OCTENSOR_INLINE void HardSwishRun(WideOutput o, float scale, WideOperand a, cons
   }
 }
 
-[[maybe_unused]] void HardSwishWide(const WideOutput& o, float scale, const WideOperand& a, const int16_t* x, void* y, size_t n) {
+[[maybe_unused]] void HardSwishWide(const WideOutput& o, float scale, const WideOperand& a, const int16_t* x, void* y,
+                                    size_t n) {
   ForType(o.type, y, [&](auto* to) { HardSwishRun(o, scale, a, x, to, n); });
 }
 

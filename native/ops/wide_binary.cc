@@ -1,5 +1,5 @@
-// Add, Sub and Mul of int16 tensors as real numbers, with broadcasting, and int16 to other scales and 8 bits, through a HardSwish
-// or not: lib/ops/{add-sub,mul,quantize,hard-swish}.ts with `onnx` numerics.
+// Add, Sub and Mul of int16 tensors as real numbers, with broadcasting, and int16 to other scales and 8 bits, through a
+// HardSwish or not: lib/ops/{add-sub,mul,quantize,hard-swish}.ts with `onnx` numerics.
 #include <memory>
 
 #include "ops/broadcast.h"
@@ -112,7 +112,8 @@ void MakeWideRescaleStep(StepFields* fields, std::unique_ptr<Step>* step) {
   const Place x = fields->In("x", count, sizeof(int16_t)), y = fields->Out("y", count, WideOutputBytes(output));
   const bool is_hard_swish = fields->Flag("hardSwish");
   if (!fields->ok()) return;
-  *step = std::make_unique<WideRescaleStep>(x, y, count, operand, scale, output, is_hard_swish, FindWideKernels(fields->environment().isa));
+  *step = std::make_unique<WideRescaleStep>(x, y, count, operand, scale, output, is_hard_swish,
+                                            FindWideKernels(fields->environment().isa));
 }
 
 }  // namespace octensor

@@ -10,7 +10,7 @@
 namespace octensor {
 namespace {
 
-constexpr size_t kMaxCopied = size_t{1} << 28;     // elements, of the input and of weights
+constexpr size_t kMaxCopied = size_t{1} << 28;    // elements, of the input and of weights
 constexpr size_t kMinRun = 256;                   // sums that are worth a call of their own
 constexpr size_t kMinPartMacs = size_t{1} << 16;  // worth a hand-over to another thread
 
@@ -42,10 +42,7 @@ class WideDepthwiseStep : public Step {
  public:
   WideDepthwiseStep(const WideDepthwiseParams& params, size_t threads, std::vector<int16_t> weights, std::vector<double> bias,
                     std::vector<float> multipliers, const WideKernels& kernels)
-      : p_(params),
-        g_(p_.geometry),
-        zeros_((g_.width + 1) * g_.channels, 0),
-        kernels_(kernels) {
+      : p_(params), g_(p_.geometry), zeros_((g_.width + 1) * g_.channels, 0), kernels_(kernels) {
     copies_ = p_.kind != InputKind::kInt16 || g_.channels != g_.depth;
     taps_ = (g_.kernel[0] * g_.kernel[1] + 1) / 2 * 2;
     weights_ = PackTaps(weights.data(), g_.kernel[0] * g_.kernel[1], g_.channels, kernels.lanes);
@@ -76,7 +73,8 @@ class WideDepthwiseStep : public Step {
   const char* kernel() const override { return kernels_.name; }
   size_t scratch_bytes() const override { return copy_bytes_ + parts_ * part_bytes_; }
   size_t size_bytes() const override {
-    return weights_.size() * sizeof(int16_t) + bias_.size() * (sizeof(double) + sizeof(float)) + zeros_.size() * sizeof(int16_t);
+    return weights_.size() * sizeof(int16_t) + bias_.size() * (sizeof(double) + sizeof(float)) +
+           zeros_.size() * sizeof(int16_t);
   }
 
  private:
@@ -168,9 +166,9 @@ bool Fit(const std::vector<int16_t>& weights, size_t channels, InputKind kind) {
 
 }  // namespace
 
-// Besides those of ReadConvGeometry, with as many groups as there are input channels, and ReadWideOutput: x, y: places; xType: as
-// type; xZeroPoint, 0 of int16; weights: int16[kernelHeight, kernelWidth, channels] less their zero points, so small that int32 holds
-// all sums; multipliers: float32[channels], above 0; bias: int32[channels], optional
+// Besides those of ReadConvGeometry, with as many groups as there are input channels, and ReadWideOutput: x, y: places; xType:
+// as type; xZeroPoint, 0 of int16; weights: int16[kernelHeight, kernelWidth, channels] less their zero points, so small that
+// int32 holds all sums; multipliers: float32[channels], above 0; bias: int32[channels], optional
 void MakeWideDepthwiseStep(StepFields* fields, std::unique_ptr<Step>* step) {
   WideDepthwiseParams p = {};
   p.geometry = ReadConvGeometry(fields);

@@ -116,9 +116,9 @@ class WidePoolStep : public Step {
 
 }  // namespace
 
-// x: int16[batches, height, width, depth]; y: int16[batches, outHeight, outWidth, depth]; pool: 0 the largest, 1 the average, 2 the
-// mean; kernelHeight, kernelWidth (product at most 65535), strideY, strideX, padTop, padLeft; the fields of ReadWideOutput; xZeroPoint;
-// xScale, yScale: of averages; multiplier: of means
+// x: int16[batches, height, width, depth]; y: int16[batches, outHeight, outWidth, depth]; pool: 0 the largest, 1 the average, 2
+// the mean; kernelHeight, kernelWidth (product at most 65535), strideY, strideX, padTop, padLeft; the fields of ReadWideOutput;
+// xZeroPoint; xScale, yScale: of averages; multiplier: of means
 void MakeWidePoolStep(StepFields* fields, std::unique_ptr<Step>* step) {
   WidePoolParams p = {};
   p.kind = static_cast<PoolKind>(fields->Integer("pool", 0, 2));

@@ -1,5 +1,5 @@
-// Products of int16 tensors by way of products of their halves: x = 256 high + low before them, and behind them their sums, joined:
-// lib/ops/{split-int16,join-sums}.ts.
+// Products of int16 tensors by way of products of their halves: x = 256 high + low before them, and behind them their sums,
+// joined: lib/ops/{split-int16,join-sums}.ts.
 #include <memory>
 #include <vector>
 
@@ -60,7 +60,8 @@ class JoinStep : public Step {
     RunParts(memory, p_.rows, kMinPart / channels, [&](size_t first, size_t end) {
       for (size_t row = first; row < end; row += repeat_) {
         const size_t n = std::min(repeat_, end - row) * channels, at = row * channels;
-        kernels_.join(p_.output, sums + at, low != nullptr ? low + at : nullptr, bias_.data(), multipliers_.data(), y + at * bytes, n);
+        kernels_.join(p_.output, sums + at, low != nullptr ? low + at : nullptr, bias_.data(), multipliers_.data(),
+                      y + at * bytes, n);
       }
     });
   }
@@ -87,8 +88,8 @@ void MakeSplitInt16Step(StepFields* fields, std::unique_ptr<Step>* step) {
   *step = std::make_unique<SplitStep>(x, high, low, count, FindWideKernels(fields->environment().isa));
 }
 
-// sums, and low where it is there: int32[rows, channels]; multipliers: float32[channels], above 0; bias: int32[channels], optional;
-// y and the fields of ReadWideOutput
+// sums, and low where it is there: int32[rows, channels]; multipliers: float32[channels], above 0; bias: int32[channels],
+// optional; y and the fields of ReadWideOutput
 void MakeJoinSumsStep(StepFields* fields, std::unique_ptr<Step>* step) {
   JoinParams p = {};
   p.rows = fields->Size("rows"), p.channels = fields->Size("channels");
