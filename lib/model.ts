@@ -24,8 +24,9 @@ export interface LoadOptions {
 const maxModelBytes = 2 ** 31 - 1;
 
 /**
- * The graph of an ONNX or TFLite model, or of a TensorFlow.js Layers model: its model.json, or its artifacts in memory. Throws ERR_MODEL_FORMAT for a file that cannot be read (`cause` says why) or is no model,
- * and ERR_UNSUPPORTED_OP for one that needs what this version lacks.
+ * The graph of an ONNX or TFLite model, or of a TensorFlow.js Layers model: its model.json, or its artifacts in memory. Throws
+ * ERR_MODEL_FORMAT for a file that cannot be read (`cause` says why) or is no model, and ERR_UNSUPPORTED_OP for one that needs what this
+ * version lacks.
  */
 export async function loadModel(model: ModelSource): Promise<Graph> {
   return loadGraph(model);

@@ -1,6 +1,6 @@
 /**
- * Abs: |x|; the lowest integer of a type stays itself. Quantized, in fixed point: |x - z_x|, times M(s_x / s_y) where the scales differ, + z_y (TFLite Micro). `onnx` goes
- * through float32.
+ * Abs: |x|; the lowest integer of a type stays itself. Quantized, in fixed point: |x - z_x|, times M(s_x / s_y)
+ * where the scales differ, + z_y (TFLite Micro). `onnx` goes through float32.
  */
 import { quantizedRanges } from '../quant/qparams.js';
 import { toFixedPoint } from '../quant/requant.js';

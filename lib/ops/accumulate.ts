@@ -6,8 +6,9 @@
  *     float:      y = clamp(bias + Σ x·w), summed in float64, rounded to float32 once
  *     hybrid:     float x is quantized as it comes, see hybrid.ts
  *
- * Integer sums are int32 and wrap. Where x or y is int16 (`onnx` numerics alone, zero point 0) they are exact: x has 15 bits and a sign,
- * w 8 or 9, and a double holds sums of up to 2^29 of such products. The output stage is the same: float32 of the sum, rounded once. TFLite's quantization specification; Jacob et al. 2017, section 2.2.
+ * Integer sums are int32 and wrap. Where x or y is int16 (`onnx` numerics alone, zero point 0) they are exact: x has 15 bits and a
+ * sign, w 8 or 9, and a double holds sums of up to 2^29 of such products. The output stage is the same: float32 of the sum, rounded
+ * once. TFLite's quantization specification; Jacob et al. 2017, section 2.2.
  */
 import type { Node } from '../graph/graph.js';
 import { fixedPointLimit } from '../quant/requant.js';

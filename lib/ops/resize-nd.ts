@@ -4,8 +4,8 @@
  * resize-taps.ts. (ONNX Resize)
  *
  * Images in float32, two dimensions of which change, are interpolated in float32 step by step, as ONNX Runtime does: what is quantized
- * again is often half way between two integers. Other sums are kept in float64 and rounded once: for float32 to the nearest, for quantized integers to the nearest, half to even; plain
- * integers are truncated toward zero. Integers saturate.
+ * again is often half way between two integers. Other sums are kept in float64 and rounded once: for float32 to the nearest, for
+ * quantized integers to the nearest, half to even; plain integers are truncated toward zero. Integers saturate.
  */
 import { toFloat16Bits } from '../float16.js';
 import { roundHalfEven } from '../rounding.js';

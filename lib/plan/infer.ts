@@ -38,7 +38,8 @@ export function inferGraph(graph: Graph, nodes: readonly ResolvedNode[], inputs:
  * Runs every operator's shape inference in order, for inputs of the given shapes. Computes nodes whose inputs are all constant:
  * the passes did so where it is so for all shapes; here are those that are constant for these ones.
  * Where the data of all inputs is given, that is every node: the graph is interpreted. Throws NeedsData (ERR_UNSUPPORTED_OP) where
- * a shape or a branch depends on data that is not known, ERR_SHAPE and ERR_DTYPE where an operator refuses its inputs or finds another result than the graph declares.
+ * a shape or a branch depends on data that is not known, ERR_SHAPE and ERR_DTYPE where an operator refuses its inputs or finds another
+ * result than the graph declares.
  */
 export function* inferSteps(
   graph: Graph,

@@ -41,8 +41,9 @@ export interface QuantizeOptions {
   readonly smooth?: number;
   /**
    * Makes as few nodes precise as bring the SQNR of each output, in dB on calibration data, to the target; those that save the most time
-   * in 8 bits last. Precise nodes are `float` by default. With the fallback `int16` they have int16 activations and int8 weights, which is
-   * nearly as fast as 8 bits; float are then those for which the rounding of weights alone is too much. The log names both.
+   * in 8 bits last. Precise nodes are `float` by default. With the fallback `int16` they have int16 activations and int8 weights,
+   * which takes some more than twice the time of 8 bits; float are then those for which the rounding of weights alone is too much. The
+   * log names both.
    */
   readonly mixedPrecision?: MixedPrecisionOptions;
   /** Nodes that stay float: names, operators, or patterns for names. */
