@@ -44,13 +44,15 @@ OCTENSOR_INLINE void JoinRun(WideOutput o, const int32_t* __restrict sums, const
   }
 }
 
-[[maybe_unused]] void JoinWide(const WideOutput& o, const int32_t* sums, const int32_t* low, const double* bias,
-                               const float* multipliers, void* y, size_t n) {
+// Runs::Run<has low>(output, sums, low, bias, multipliers, y, n) for the type of y.
+template <class Runs>
+void JoinWide(const WideOutput& o, const int32_t* sums, const int32_t* low, const double* bias, const float* multipliers,
+              void* y, size_t n) {
   ForType(o.type, y, [&](auto* to) {
     if (low == nullptr) {
-      JoinRun<false>(o, sums, low, bias, multipliers, to, n);
+      Runs::template Run<false>(o, sums, sums, bias, multipliers, to, n);
     } else {
-      JoinRun<true>(o, sums, low, bias, multipliers, to, n);
+      Runs::template Run<true>(o, sums, low, bias, multipliers, to, n);
     }
   });
 }

@@ -6,9 +6,8 @@
 #include <utility>
 #include <vector>
 
-#include "core/thread_pool.h"
 #include "kernels/depthwise_plane.h"
-#include "ops/plane_weights.h"
+#include "ops/planes.h"
 
 namespace octensor {
 namespace {
@@ -48,18 +47,11 @@ bool IsSuited(const ConvGeometry& g) {
          g.covered(1) <= kMaxCovered && g.width <= kMaxCovered && g.pads[0] <= kMaxCovered && g.pads[1] <= kMaxCovered;
 }
 
-class PlaneLinesStep : public Step {
+class PlaneLinesStep : public PlanesStep {
  public:
   PlaneLinesStep(const DepthwisePlaneKernel& kernel, const Depthwise& depthwise, PlaneWeights weights, size_t threads)
-      : kernel_(kernel),
-        weights_(std::move(weights)),
-        g_(depthwise.geometry),
-        layout_(LayoutOf(g_)),
-        x_(depthwise.x),
-        y_(depthwise.y),
-        x_flip_(depthwise.x_flip) {
-    is_threaded_ = depthwise.macs() >= kMinThreadedDepthwiseMacs;
-    scratch_bytes_ = (layout_.x_bytes + layout_.y_bytes) * (is_threaded_ ? threads : 1);
+      : PlanesStep(depthwise, std::move(weights), kPlanesPerItem), kernel_(kernel), layout_(LayoutOf(g_)) {
+    ReserveScratch(layout_.x_bytes + layout_.y_bytes, threads);
     FindPhases();
     for (size_t ky = 0; ky < g_.kernel[0]; ++ky) {
       for (size_t kx = 0; kx < g_.kernel[1]; kx += 4) {
@@ -68,30 +60,12 @@ class PlaneLinesStep : public Step {
     }
   }
 
-  void Run(const RunMemory& memory) const override {
-    struct Call {
-      const PlaneLinesStep* step;
-      const RunMemory* memory;
-      size_t planes;
-    } call = {this, &memory, g_.batches * g_.channels};
-    const auto body = [](void* context, size_t item, size_t worker) {
-      const Call& c = *static_cast<const Call*>(context);
-      const size_t first = item * kPlanesPerItem;
-      c.step->RunPlanes(*c.memory, first, std::min(first + kPlanesPerItem, c.planes), worker);
-    };
-    const size_t items = (call.planes + kPlanesPerItem - 1) / kPlanesPerItem;
-    if (is_threaded_ && memory.threads > 1) return ThreadPool::Run(memory.threads, items, body, &call);
-    RunPlanes(memory, 0, call.planes, 0);
-  }
-
   const char* kernel() const override { return kernel_.name; }
-  size_t scratch_bytes() const override { return scratch_bytes_; }
-  size_t size_bytes() const override { return weights_.size_bytes(); }
 
  private:
-  void RunPlanes(const RunMemory& memory, size_t first, size_t end, size_t worker) const {
-    uint8_t* const x = memory.scratch + worker * (layout_.x_bytes + layout_.y_bytes);
-    uint8_t* const y = x + layout_.x_bytes;
+  void RunPlanes(const RunMemory& memory, size_t first, size_t end, uint8_t* scratch) const override {
+    uint8_t* const x = scratch;
+    uint8_t* const y = scratch + layout_.x_bytes;
     // Rows bring what is right of them; the rest of the padding stays as it is from plane to plane.
     std::memset(x, weights_.zero_point, layout_.x_bytes);
     DepthwisePlane plane = {};
@@ -106,8 +80,9 @@ class PlaneLinesStep : public Step {
     for (size_t i = first; i < end; ++i) {
       const size_t channel = i % g_.channels;
       const uint8_t* image = memory.In<uint8_t>(x_) + i * g_.height * g_.width;
-      for (const Phase& phase : phases_)
+      for (const Phase& phase : phases_) {
         kernel_.load(image + phase.from, x + phase.to, phase.rows, x_flip_, weights_.zero_point);
+      }
       plane.weights = weights_.Quads(channel);
       plane.init = weights_.init[channel];
       plane.lane0 = channel * kPlaneLanes;
@@ -134,15 +109,9 @@ class PlaneLinesStep : public Step {
   }
 
   const DepthwisePlaneKernel& kernel_;
-  PlaneWeights weights_;
-  ConvGeometry g_;
   PlaneLayout layout_;
-  Place x_, y_;
-  uint8_t x_flip_;
   std::vector<Phase> phases_;
   std::vector<uint32_t> offsets_;
-  size_t scratch_bytes_;
-  bool is_threaded_;
 };
 
 }  // namespace

@@ -5,15 +5,13 @@
 #include <memory>
 
 #include "kernels/kernel.h"
-#include "ops/parallel.h"
+#include "ops/pool_windows.h"
 #include "ops/quantized_fields.h"
-#include "ops/step.h"
 
 namespace octensor {
 namespace {
 
 constexpr size_t kMinPartBytes = size_t{1} << 17;  // of windows
-constexpr size_t kBlock = 256;                     // channels whose sums are kept at a time
 constexpr size_t kMaxPartial = 257;                // so many bytes add up to at most 65535
 constexpr int32_t kMaxReciprocal = 4096;           // the largest divisor whose reciprocal is used
 
@@ -22,26 +20,10 @@ enum class PoolKind { kAverage, kMax };
 struct PoolParams {
   PoolKind kind;
   Numerics numerics;
-  size_t batches, height, width, channels;
-  size_t out_height, out_width;
-  size_t kernel_height, kernel_width;
-  size_t stride_y, stride_x, pad_top, pad_left;
-  Place x, y;
+  PoolWindows windows;
   QuantizedFields values;
   double x_scale, y_scale;  // kOnnx
 };
-
-// The part of a window that lies inside.
-struct Span {
-  size_t begin, end;
-};
-
-Span Clip(size_t out, size_t stride, size_t pad, size_t kernel, size_t size) {
-  const auto first = static_cast<ptrdiff_t>(out * stride) - static_cast<ptrdiff_t>(pad);
-  const auto last = first + static_cast<ptrdiff_t>(kernel), limit = static_cast<ptrdiff_t>(size);
-  const ptrdiff_t begin = std::clamp<ptrdiff_t>(first, 0, limit), end = std::clamp<ptrdiff_t>(last, begin, limit);
-  return {static_cast<size_t>(begin), static_cast<size_t>(end)};
-}
 
 // m[c] = max(m[c], x[c] as uint8)
 void MaxInto(const uint8_t* __restrict x, uint8_t flip, uint8_t* __restrict m, size_t n) {
@@ -65,65 +47,39 @@ class PoolStep : public Step {
   explicit PoolStep(const PoolParams& params) : p_(params) {}
 
   void Run(const RunMemory& memory) const override {
-    const size_t rows = p_.batches * p_.out_height;
-    const size_t row_bytes = p_.out_width * p_.kernel_height * p_.kernel_width * p_.channels;
-    RunParts(memory, rows, kMinPartBytes / row_bytes, [&](size_t first, size_t end) {
-      for (size_t row = first; row < end; ++row) RunRow(memory, row);
+    ForEachPoolWindow<uint8_t>(memory, p_.windows, kMinPartBytes, [&](const Window& window, uint8_t* y, size_t n) {
+      p_.kind == PoolKind::kMax ? Max(window, y, n) : Average(window, y, n);
     });
   }
 
  private:
-  void RunRow(const RunMemory& memory, size_t row) const {
-    const size_t n = row / p_.out_height, oy = row % p_.out_height;
-    const Span rows = Clip(oy, p_.stride_y, p_.pad_top, p_.kernel_height, p_.height);
-    const uint8_t* image = memory.In<uint8_t>(p_.x) + n * p_.height * p_.width * p_.channels;
-    uint8_t* y = memory.Out<uint8_t>(p_.y) + row * p_.out_width * p_.channels;
-    for (size_t ox = 0; ox < p_.out_width; ++ox, y += p_.channels) {
-      const Span columns = Clip(ox, p_.stride_x, p_.pad_left, p_.kernel_width, p_.width);
-      for (size_t c = 0; c < p_.channels; c += kBlock) {
-        const size_t block = std::min(kBlock, p_.channels - c);
-        if (p_.kind == PoolKind::kMax) {
-          Max(image + c, rows, columns, y + c, block);
-        } else {
-          Average(image + c, rows, columns, y + c, block);
-        }
-      }
-    }
-  }
+  using Window = PoolWindow<uint8_t>;
 
-  void Max(const uint8_t* image, Span rows, Span columns, uint8_t* y, size_t n) const {
-    uint8_t largest[kBlock];
+  void Max(const Window& window, uint8_t* y, size_t n) const {
+    uint8_t largest[kPoolBlock];
     std::memset(largest, p_.values.lo, n);
-    ForEachPixel(image, rows, columns, [&](const uint8_t* x) { MaxInto(x, p_.values.flip[0], largest, n); });
+    window.ForEachPixel([&](const uint8_t* x) { MaxInto(x, p_.values.flip[0], largest, n); });
     const uint8_t hi = p_.values.hi, flip = p_.values.flip[2];
     for (size_t c = 0; c < n; ++c) y[c] = static_cast<uint8_t>((largest[c] < hi ? largest[c] : hi) ^ flip);
   }
 
-  void Average(const uint8_t* image, Span rows, Span columns, uint8_t* y, size_t n) const {
-    uint16_t partial[kBlock];
+  void Average(const Window& window, uint8_t* y, size_t n) const {
+    uint16_t partial[kPoolBlock];
     std::memset(partial, 0, n * sizeof(uint16_t));
-    const size_t count = (rows.end - rows.begin) * (columns.end - columns.begin);
+    const size_t count = window.count();
     if (count <= kMaxPartial) {
-      ForEachPixel(image, rows, columns, [&](const uint8_t* x) { AddInto(x, p_.values.flip[0], partial, n); });
+      window.ForEachPixel([&](const uint8_t* x) { AddInto(x, p_.values.flip[0], partial, n); });
       return StoreAverage(partial, count, y, n);
     }
-    uint32_t sums[kBlock];
+    uint32_t sums[kPoolBlock];
     std::memset(sums, 0, n * sizeof(uint32_t));
     size_t taken = 0;
-    ForEachPixel(image, rows, columns, [&](const uint8_t* x) {
+    window.ForEachPixel([&](const uint8_t* x) {
       AddInto(x, p_.values.flip[0], partial, n);
       if (++taken % kMaxPartial == 0) WidenInto(partial, sums, n);
     });
     WidenInto(partial, sums, n);
     StoreAverage(sums, count, y, n);
-  }
-
-  template <typename Run>
-  void ForEachPixel(const uint8_t* image, Span rows, Span columns, const Run& run) const {
-    for (size_t i = rows.begin; i < rows.end; ++i) {
-      const uint8_t* x = image + (i * p_.width + columns.begin) * p_.channels;
-      for (size_t j = columns.begin; j < columns.end; ++j, x += p_.channels) run(x);
-    }
   }
 
   template <typename Sum>
@@ -176,35 +132,13 @@ class PoolStep : public Step {
 
 }  // namespace
 
-// x: bytes [batches, height, width, depth]; y: bytes [batches, outHeight, outWidth, depth]; max: flag, else the average;
-// numerics; kernelHeight, kernelWidth (product at most 65536), strideY, strideX, padTop, padLeft;
+// The fields of ReadPoolWindows, of windows of at most 65536 pixels; max: flag, else the average; numerics;
 // signed, zeroPoints: int32[3] of x, x, y; bounds: int32[2] of y; xScale, yScale: of onnx averages
 void MakePoolStep(StepFields* fields, std::unique_ptr<Step>* step) {
   PoolParams p = {};
   p.kind = fields->Flag("max") ? PoolKind::kMax : PoolKind::kAverage;
   p.numerics = static_cast<Numerics>(fields->Integer("numerics", 0, 2));
-  p.batches = fields->Size("batches"), p.height = fields->Size("height"), p.width = fields->Size("width");
-  p.channels = fields->Size("depth");
-  p.out_height = fields->Size("outHeight"), p.out_width = fields->Size("outWidth");
-  p.kernel_height = fields->Size("kernelHeight"), p.kernel_width = fields->Size("kernelWidth");
-  p.stride_y = fields->Size("strideY"), p.stride_x = fields->Size("strideX");
-  p.pad_top = fields->Size("padTop", 0), p.pad_left = fields->Size("padLeft", 0);
-  // Products of two dimensions are below 2^62; of more, they are checked one after another.
-  const auto size = [&](size_t height, size_t width) -> size_t {
-    const size_t plane = height * width;
-    if (plane <= kMaxStepBytes && plane * p.channels / p.channels == plane && plane * p.channels <= kMaxStepBytes &&
-        p.batches <= kMaxStepBytes / (plane * p.channels)) {
-      return p.batches * plane * p.channels;
-    }
-    fields->Fail("depth", StatusCode::kShape, "expected dimensions whose product is a size");
-    return 1;
-  };
-  const size_t x_size = size(p.height, p.width), y_size = size(p.out_height, p.out_width);
-  if (p.kernel_height * p.kernel_width > 65536) {
-    fields->Fail("kernelHeight", StatusCode::kShape, "expected windows of at most 65536 pixels");
-  }
-  p.x = fields->In("x", x_size, 1);
-  p.y = fields->Out("y", y_size, 1);
+  p.windows = ReadPoolWindows(fields, 1, 65536);
   p.values = ReadQuantizedFields(fields, "signed", "zeroPoints", "bounds");
   const bool has_scales = p.kind == PoolKind::kAverage && p.numerics == Numerics::kOnnx;
   p.x_scale = has_scales ? fields->Number("xScale") : 1;

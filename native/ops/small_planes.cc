@@ -6,10 +6,9 @@
 #include <utility>
 #include <vector>
 
-#include "core/thread_pool.h"
 #include "kernels/depthwise_plane.h"
 #include "kernels/depthwise_small.h"
-#include "ops/plane_weights.h"
+#include "ops/planes.h"
 
 namespace octensor {
 namespace {
@@ -76,53 +75,28 @@ bool IsSuited(const ConvGeometry& g) {
          g.width <= kMaxCovered;
 }
 
-class SmallPlanesStep : public Step {
+class SmallPlanesStep : public PlanesStep {
  public:
   SmallPlanesStep(const DepthwiseSmallKernel& kernel, const Depthwise& depthwise, Shape shape, PlaneWeights weights,
                   size_t threads)
-      : kernel_(kernel),
-        g_(depthwise.geometry),
-        shape_(std::move(shape)),
-        weights_(std::move(weights)),
-        x_(depthwise.x),
-        y_(depthwise.y),
-        x_flip_(depthwise.x_flip) {
-    is_threaded_ = depthwise.macs() >= kMinThreadedDepthwiseMacs;
+      : PlanesStep(depthwise, std::move(weights), kPlanesPerItem), kernel_(kernel), shape_(std::move(shape)) {
     x_bytes_ = RoundUp(shape_.before + shape_.after, kAlignment);
-    thread_bytes_ = x_bytes_ + RoundUp(shape_.written, kAlignment);
-    scratch_bytes_ = thread_bytes_ * (is_threaded_ ? threads : 1);
-  }
-
-  void Run(const RunMemory& memory) const override {
-    struct Call {
-      const SmallPlanesStep* step;
-      const RunMemory* memory;
-      size_t planes;
-    } call = {this, &memory, g_.batches * g_.channels};
-    const auto body = [](void* context, size_t item, size_t worker) {
-      const Call& c = *static_cast<const Call*>(context);
-      const size_t first = item * kPlanesPerItem;
-      c.step->RunPlanes(*c.memory, first, std::min(first + kPlanesPerItem, c.planes), worker);
-    };
-    const size_t items = (call.planes + kPlanesPerItem - 1) / kPlanesPerItem;
-    if (is_threaded_ && memory.threads > 1) return ThreadPool::Run(memory.threads, items, body, &call);
-    RunPlanes(memory, 0, call.planes, 0);
+    ReserveScratch(x_bytes_ + RoundUp(shape_.written, kAlignment), threads);
   }
 
   const char* kernel() const override { return kernel_.name; }
-  size_t scratch_bytes() const override { return scratch_bytes_; }
   size_t size_bytes() const override { return weights_.size_bytes() + shape_.inside.size() * sizeof(uint64_t); }
 
  private:
   // Planes around which there is room in x and in [first, end) of y are computed where they are, the others in copies.
-  void RunPlanes(const RunMemory& memory, size_t first, size_t end, size_t worker) const {
+  void RunPlanes(const RunMemory& memory, size_t first, size_t end, uint8_t* scratch) const override {
     const size_t plane = g_.height * g_.width, out_plane = g_.out_height * g_.out_width;
     const size_t total = g_.batches * g_.channels * plane;
     const size_t begin_free = std::min(std::max(first, (shape_.before + plane - 1) / plane), end);
     const size_t x_end = total < shape_.after ? 0 : (total - shape_.after) / plane + 1;
     const size_t y_end = end * out_plane < shape_.written ? 0 : (end * out_plane - shape_.written) / out_plane + 1;
     const size_t end_free = std::max(begin_free, std::min({x_end, y_end, end}));
-    for (size_t i = first; i < begin_free; ++i) RunCopy(memory, i, worker);
+    for (size_t i = first; i < begin_free; ++i) RunCopy(memory, i, scratch);
     const uint8_t* const x = memory.In<uint8_t>(x_);
     uint8_t* const y = memory.Out<uint8_t>(y_);
     for (size_t i = begin_free; i < end_free;) {
@@ -130,12 +104,11 @@ class SmallPlanesStep : public Step {
       RunKernel(channel, count, x + i * plane, y + i * out_plane);
       i += count;
     }
-    for (size_t i = end_free; i < end; ++i) RunCopy(memory, i, worker);
+    for (size_t i = end_free; i < end; ++i) RunCopy(memory, i, scratch);
   }
 
-  void RunCopy(const RunMemory& memory, size_t i, size_t worker) const {
+  void RunCopy(const RunMemory& memory, size_t i, uint8_t* scratch) const {
     const size_t plane = g_.height * g_.width, out_plane = g_.out_height * g_.out_width;
-    uint8_t* const scratch = memory.scratch + worker * thread_bytes_;
     uint8_t* const x = scratch + shape_.before;
     uint8_t* const y = scratch + x_bytes_;
     std::memcpy(x, memory.In<uint8_t>(x_) + i * plane, std::min(plane, shape_.after));
@@ -162,13 +135,8 @@ class SmallPlanesStep : public Step {
   }
 
   const DepthwiseSmallKernel& kernel_;
-  ConvGeometry g_;
   Shape shape_;
-  PlaneWeights weights_;
-  Place x_, y_;
-  uint8_t x_flip_;
-  size_t x_bytes_, thread_bytes_, scratch_bytes_;
-  bool is_threaded_;
+  size_t x_bytes_;  // of a copied plane, what is read around it included
 };
 
 }  // namespace

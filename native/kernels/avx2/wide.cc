@@ -16,41 +16,32 @@ OCTENSOR_INLINE __m128 JoinHalf(const int32_t* sums, const int32_t* low, const d
   return _mm256_cvtpd_ps(_mm256_add_pd(sum, _mm256_loadu_pd(bias)));
 }
 
-template <bool kHasLow, typename Y>
-OCTENSOR_INLINE void JoinVectors(const WideOutput& o, const int32_t* sums, const int32_t* low, const double* bias,
-                                 const float* multipliers, Y* y, size_t n) {
-  const __m256 lo = _mm256_set1_ps(o.lo), hi = _mm256_set1_ps(o.hi);
-  const __m256i zero_point = _mm256_set1_epi32(o.zero_point);
-  size_t i = 0;
-  for (; i + 8 <= n; i += 8) {
-    const __m128 first = JoinHalf<kHasLow>(sums + i, low + i, bias + i);
-    const __m128 second = JoinHalf<kHasLow>(sums + i + 4, low + i + 4, bias + i + 4);
-    const __m256 real = _mm256_mul_ps(_mm256_set_m128(second, first), _mm256_loadu_ps(multipliers + i));
-    // Converting rounds half to even
-    const __m256i q = _mm256_cvtps_epi32(_mm256_min_ps(_mm256_max_ps(real, lo), hi));
-    const __m256i whole = _mm256_add_epi32(q, zero_point);
-    // Within the type's range, so that packing does not saturate; a uint8 goes through int16
-    const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(whole), _mm256_extracti128_si256(whole, 1));
-    if (sizeof(Y) == 2) {
-      _mm_storeu_si128(reinterpret_cast<__m128i*>(y + i), words);
-    } else {
-      const __m128i bytes = _mm_and_si128(words, _mm_set1_epi16(0xff));  // of an int8 the low one
-      _mm_storel_epi64(reinterpret_cast<__m128i*>(y + i), _mm_packus_epi16(bytes, bytes));
+struct Joined {
+  template <bool kHasLow, typename Y>
+  static void Run(const WideOutput& o, const int32_t* sums, const int32_t* low, const double* bias, const float* multipliers,
+                  Y* y, size_t n) {
+    const __m256 lo = _mm256_set1_ps(o.lo), hi = _mm256_set1_ps(o.hi);
+    const __m256i zero_point = _mm256_set1_epi32(o.zero_point);
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+      const __m128 first = JoinHalf<kHasLow>(sums + i, low + i, bias + i);
+      const __m128 second = JoinHalf<kHasLow>(sums + i + 4, low + i + 4, bias + i + 4);
+      const __m256 real = _mm256_mul_ps(_mm256_set_m128(second, first), _mm256_loadu_ps(multipliers + i));
+      // Converting rounds half to even
+      const __m256i q = _mm256_cvtps_epi32(_mm256_min_ps(_mm256_max_ps(real, lo), hi));
+      const __m256i whole = _mm256_add_epi32(q, zero_point);
+      // Within the type's range, so that packing does not saturate; a uint8 goes through int16
+      const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(whole), _mm256_extracti128_si256(whole, 1));
+      if (sizeof(Y) == 2) {
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(y + i), words);
+      } else {
+        const __m128i bytes = _mm_and_si128(words, _mm_set1_epi16(0xff));  // of an int8 the low one
+        _mm_storel_epi64(reinterpret_cast<__m128i*>(y + i), _mm_packus_epi16(bytes, bytes));
+      }
     }
+    JoinRun<kHasLow>(o, sums + i, low + i, bias + i, multipliers + i, y + i, n - i);
   }
-  JoinRun<kHasLow>(o, sums + i, low + i, bias + i, multipliers + i, y + i, n - i);
-}
-
-void Join(const WideOutput& o, const int32_t* sums, const int32_t* low, const double* bias, const float* multipliers, void* y,
-          size_t n) {
-  ForType(o.type, y, [&](auto* to) {
-    if (low == nullptr) {
-      JoinVectors<false>(o, sums, sums, bias, multipliers, to, n);
-    } else {
-      JoinVectors<true>(o, sums, low, bias, multipliers, to, n);
-    }
-  });
-}
+};
 
 struct Sums {
   __m256i low, high;  // within 128 bits: channels 0-3, 8-11 and 4-7, 12-15
@@ -105,6 +96,6 @@ void Depthwise(const int16_t* const* x, size_t step, size_t pixels, const int16_
 }  // namespace
 
 extern const WideKernels kWide_avx2;
-const WideKernels kWide_avx2 = MakeWideKernels("octensor_wide__avx2", Isa::kAvx2, Join, 16, Depthwise);
+const WideKernels kWide_avx2 = MakeWideKernels("octensor_wide__avx2", Isa::kAvx2, JoinWide<Joined>, 16, Depthwise);
 
 }  // namespace octensor

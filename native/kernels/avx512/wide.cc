@@ -15,40 +15,31 @@ OCTENSOR_INLINE __m256 JoinHalf(__m256i sums, __m256i low, const double* bias) {
   return _mm512_cvtpd_ps(_mm512_add_pd(sum, _mm512_loadu_pd(bias)));
 }
 
-template <bool kHasLow, typename Y>
-OCTENSOR_INLINE void JoinVectors(const WideOutput& o, const int32_t* sums, const int32_t* low, const double* bias,
-                                 const float* multipliers, Y* y, size_t n) {
-  const __m512 lo = _mm512_set1_ps(o.lo), hi = _mm512_set1_ps(o.hi);
-  const __m512i zero_point = _mm512_set1_epi32(o.zero_point);
-  size_t i = 0;
-  for (; i + 16 <= n; i += 16) {
-    const __m512i a = _mm512_loadu_si512(sums + i), b = kHasLow ? _mm512_loadu_si512(low + i) : a;
-    const __m256 first = JoinHalf<kHasLow>(_mm512_castsi512_si256(a), _mm512_castsi512_si256(b), bias + i);
-    const __m256 second = JoinHalf<kHasLow>(_mm512_extracti64x4_epi64(a, 1), _mm512_extracti64x4_epi64(b, 1), bias + i + 8);
-    const __m512 both = _mm512_insertf32x8(_mm512_castps256_ps512(first), second, 1);
-    const __m512 real = _mm512_mul_ps(both, _mm512_loadu_ps(multipliers + i));
-    // Converting rounds half to even
-    const __m512i q = _mm512_cvtps_epi32(_mm512_min_ps(_mm512_max_ps(real, lo), hi));
-    const __m512i whole = _mm512_add_epi32(q, zero_point);
-    if (sizeof(Y) == 2) {
-      _mm256_storeu_si256(reinterpret_cast<__m256i*>(y + i), _mm512_cvtepi32_epi16(whole));
-    } else {
-      _mm_storeu_si128(reinterpret_cast<__m128i*>(y + i), _mm512_cvtepi32_epi8(whole));
+struct Joined {
+  template <bool kHasLow, typename Y>
+  static void Run(const WideOutput& o, const int32_t* sums, const int32_t* low, const double* bias, const float* multipliers,
+                  Y* y, size_t n) {
+    const __m512 lo = _mm512_set1_ps(o.lo), hi = _mm512_set1_ps(o.hi);
+    const __m512i zero_point = _mm512_set1_epi32(o.zero_point);
+    size_t i = 0;
+    for (; i + 16 <= n; i += 16) {
+      const __m512i a = _mm512_loadu_si512(sums + i), b = kHasLow ? _mm512_loadu_si512(low + i) : a;
+      const __m256 first = JoinHalf<kHasLow>(_mm512_castsi512_si256(a), _mm512_castsi512_si256(b), bias + i);
+      const __m256 second = JoinHalf<kHasLow>(_mm512_extracti64x4_epi64(a, 1), _mm512_extracti64x4_epi64(b, 1), bias + i + 8);
+      const __m512 both = _mm512_insertf32x8(_mm512_castps256_ps512(first), second, 1);
+      const __m512 real = _mm512_mul_ps(both, _mm512_loadu_ps(multipliers + i));
+      // Converting rounds half to even
+      const __m512i q = _mm512_cvtps_epi32(_mm512_min_ps(_mm512_max_ps(real, lo), hi));
+      const __m512i whole = _mm512_add_epi32(q, zero_point);
+      if (sizeof(Y) == 2) {
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(y + i), _mm512_cvtepi32_epi16(whole));
+      } else {
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(y + i), _mm512_cvtepi32_epi8(whole));
+      }
     }
+    JoinRun<kHasLow>(o, sums + i, low + i, bias + i, multipliers + i, y + i, n - i);
   }
-  JoinRun<kHasLow>(o, sums + i, low + i, bias + i, multipliers + i, y + i, n - i);
-}
-
-void Join(const WideOutput& o, const int32_t* sums, const int32_t* low, const double* bias, const float* multipliers, void* y,
-          size_t n) {
-  ForType(o.type, y, [&](auto* to) {
-    if (low == nullptr) {
-      JoinVectors<false>(o, sums, sums, bias, multipliers, to, n);
-    } else {
-      JoinVectors<true>(o, sums, low, bias, multipliers, to, n);
-    }
-  });
-}
+};
 
 // Two taps at a time: their elements side by side, so that vpmaddwd sums the two products of each channel, which |x w| < 2^23
 // leaves room for.
@@ -78,6 +69,6 @@ void Depthwise(const int16_t* const* x, size_t step, size_t pixels, const int16_
 }  // namespace
 
 extern const WideKernels kWide_avx512;
-const WideKernels kWide_avx512 = MakeWideKernels("octensor_wide__avx512", Isa::kAvx512, Join, 32, Depthwise);
+const WideKernels kWide_avx512 = MakeWideKernels("octensor_wide__avx512", Isa::kAvx512, JoinWide<Joined>, 32, Depthwise);
 
 }  // namespace octensor

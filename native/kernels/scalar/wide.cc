@@ -7,6 +7,14 @@ namespace {
 
 constexpr size_t kLanes = 8;
 
+struct Joined {
+  template <bool kHasLow, typename Y>
+  static void Run(const WideOutput& o, const int32_t* sums, const int32_t* low, const double* bias, const float* multipliers,
+                  Y* y, size_t n) {
+    JoinRun<kHasLow>(o, sums, low, bias, multipliers, y, n);
+  }
+};
+
 void Depthwise(const int16_t* const* x, size_t step, size_t pixels, const int16_t* w, size_t taps, int32_t* sums, size_t n) {
   for (size_t c = 0; c < n; c += kLanes, w += taps * kLanes) {
     const size_t count = n - c < kLanes ? n - c : kLanes;
@@ -24,6 +32,6 @@ void Depthwise(const int16_t* const* x, size_t step, size_t pixels, const int16_
 }  // namespace
 
 extern const WideKernels kWide_scalar;
-const WideKernels kWide_scalar = MakeWideKernels("octensor_wide__scalar", Isa::kScalar, JoinWide, kLanes, Depthwise);
+const WideKernels kWide_scalar = MakeWideKernels("octensor_wide__scalar", Isa::kScalar, JoinWide<Joined>, kLanes, Depthwise);
 
 }  // namespace octensor

@@ -1,5 +1,8 @@
-#include "ops/plane_weights.h"
+#include "ops/planes.h"
 
+#include <algorithm>
+
+#include "core/thread_pool.h"
 #include "kernels/depthwise_plane.h"
 #include "ops/requant_params.h"
 
@@ -42,6 +45,21 @@ Status PrepareEpilogue(const DepthwiseWeights& w, PlaneWeights* packed) {
 }
 
 }  // namespace
+
+void PlanesStep::Run(const RunMemory& memory) const {
+  struct Call {
+    const PlanesStep* step;
+    const RunMemory* memory;
+    size_t planes;
+  } call = {this, &memory, g_.batches * g_.channels};
+  if (!is_threaded_ || memory.threads <= 1) return RunPlanes(memory, 0, call.planes, memory.scratch);
+  const auto body = [](void* context, size_t item, size_t worker) {
+    const Call& c = *static_cast<const Call*>(context);
+    const size_t first = item * c.step->planes_per_item_, end = std::min(first + c.step->planes_per_item_, c.planes);
+    c.step->RunPlanes(*c.memory, first, end, c.memory->scratch + worker * c.step->thread_bytes_);
+  };
+  ThreadPool::Run(memory.threads, (call.planes + planes_per_item_ - 1) / planes_per_item_, body, &call);
+}
 
 Status MakeDepthwisePlanes(const Depthwise& depthwise, const DepthwiseWeights& weights, uint8_t zero_point,
                            const StepEnvironment& environment, std::unique_ptr<Step>* step) {
