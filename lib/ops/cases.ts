@@ -76,6 +76,12 @@ export function affine(dtype: QParams['dtype'], scale: number, zeroPoint = 0): Q
   return { dtype, scale: Math.fround(scale), zeroPoint };
 }
 
+/** A function of one element on int16, with scales of its input and its output. */
+export function wideFunctionCase(op: string, from: number, to: number): OpCase {
+  const x = { type: 'int16', dims: [4, 100], qparams: affine('int16', from) } as const;
+  return caseGraph({ op, inputs: [x], outputs: [{ ...x, qparams: affine('int16', to) }], numerics: 'onnx' });
+}
+
 /** An input or output of a product with int16 on one side or both: zero point 0 of int16, scales that go together. */
 export function wideValue(type: 'int8' | 'uint8' | 'int16', dims: readonly number[], end: 'x' | 'y'): CaseValue & CaseInput {
   const scale = { x: { int8: 0.05, uint8: 0.05, int16: 1.7e-4 }, y: { int8: 0.08, uint8: 0.08, int16: 3.1e-4 } }[end][type];

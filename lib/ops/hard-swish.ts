@@ -5,7 +5,7 @@
  */
 import { quantizedRanges } from '../quant/qparams.js';
 import { type FixedPoint, toFixedPoint } from '../quant/requant.js';
-import { affine, caseGraph } from './cases.js';
+import { affine, caseGraph, wideFunctionCase } from './cases.js';
 import {
   floatTypes,
   functionTypes,
@@ -33,13 +33,7 @@ export const hardSwish = defineOp<Record<string, never>>({
       inputs: [{ type: 'float32', dims, range: [-5, 5] }],
       outputs: [{ type: 'float32', dims }],
     });
-    const wide = { type: 'int16', dims, qparams: affine('int16', 2e-4) } as const;
-    yield caseGraph({
-      op: 'HardSwish',
-      inputs: [wide],
-      outputs: [{ ...wide, qparams: affine('int16', 1e-4) }],
-      numerics: 'onnx',
-    });
+    yield wideFunctionCase('HardSwish', 2e-4, 1e-4);
     for (const numerics of ['tflite', 'single', 'onnx'] as const) {
       for (const [from, to] of [
         [0.047, 0.026],

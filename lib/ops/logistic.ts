@@ -5,7 +5,7 @@
  * - uint8: TFLite's lookup table of the function in float32
  * - `onnx`: through float32
  */
-import { affine, caseGraph } from './cases.js';
+import { affine, caseGraph, wideFunctionCase } from './cases.js';
 import {
   floatTypes,
   functionTypes,
@@ -34,13 +34,7 @@ export const logistic = defineOp<Record<string, never>>({
       inputs: [{ type: 'float32', dims, range: [-30, 30] }],
       outputs: [{ type: 'float32', dims }],
     });
-    const wide = { type: 'int16', dims, qparams: affine('int16', 3e-4) } as const;
-    yield caseGraph({
-      op: 'Logistic',
-      inputs: [wide],
-      outputs: [{ ...wide, qparams: affine('int16', 2 ** -15) }],
-      numerics: 'onnx',
-    });
+    yield wideFunctionCase('Logistic', 3e-4, 2 ** -15);
     for (const numerics of ['tflite', 'single', 'onnx'] as const) {
       for (const scale of [0.0235, 0.1, 0.9, 7]) {
         for (const type of ['int8', 'uint8'] as const) {

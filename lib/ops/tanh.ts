@@ -5,7 +5,7 @@
  * - uint8: TFLite's lookup table of the function in float32
  * - `onnx`: through float32
  */
-import { affine, caseGraph } from './cases.js';
+import { affine, caseGraph, wideFunctionCase } from './cases.js';
 import {
   floatTypes,
   functionTypes,
@@ -30,13 +30,7 @@ export const tanh = defineOp<Record<string, never>>({
   *cases() {
     const dims = [4, 100];
     yield caseGraph({ op: 'Tanh', inputs: [{ type: 'float32', dims }], outputs: [{ type: 'float32', dims }] });
-    const wide = { type: 'int16', dims, qparams: affine('int16', 1e-4) } as const;
-    yield caseGraph({
-      op: 'Tanh',
-      inputs: [wide],
-      outputs: [{ ...wide, qparams: affine('int16', 2 ** -15) }],
-      numerics: 'onnx',
-    });
+    yield wideFunctionCase('Tanh', 1e-4, 2 ** -15);
     for (const numerics of ['tflite', 'single', 'onnx'] as const) {
       for (const scale of [0.0121, 0.1, 0.9, 7]) {
         for (const type of ['int8', 'uint8'] as const) {

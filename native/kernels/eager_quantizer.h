@@ -118,7 +118,7 @@ OCTENSOR_NOINLINE void AddVectors(const SnapGrid& grid, const typename V::Type* 
     const Slopes<V> slopes = SlopesOf<V, kMode>(is_whole ? V::Load(x) : V::LoadPart(x, left), p, grid);
     const typename V::Type result = V::Multiply(gradient, slopes.x);
     is_whole ? V::Store(dx, result) : V::StorePart(dx, left, result);
-    OCTENSOR_UNROLL for (int s = 0; s < SnapSums(kMode); ++s) sums[s] = V::Add(sums[s], V::Multiply(gradient, slopes.sums[s]));
+    for (int s = 0; s < SnapSums(kMode); ++s) sums[s] = V::Add(sums[s], V::Multiply(gradient, slopes.sums[s]));
   }
 }
 
