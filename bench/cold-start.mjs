@@ -1,6 +1,7 @@
 /**
- * How long a fresh process takes from `import 'octensor'` to its first result of MobileNet v2, against onnxruntime-node where that is
- * installed (seen from the current folder or from this one): medians of `--processes` (default 15) of each, which take turns.
+ * How long a fresh process takes from `import 'octensor'` to its first result of MobileNet v2, with and without the compiled code that
+ * an earlier process left in dist/chunks/, against onnxruntime-node where that is installed (seen from the current folder or from
+ * this one): medians of `--processes` (default 15) of each, which take turns.
  * Models come from OCTENSOR_TEST_DATA (default: ../shared/data).
  */
 import { execFileSync } from 'node:child_process';
@@ -49,12 +50,16 @@ const theirs = (module, model) => `
   marks.push(performance.now());
   process.stdout.write(JSON.stringify(marks));`;
 
-/** @param {string} script */
-function measure(script) {
+/**
+ * @param {string} script
+ * @param {NodeJS.ProcessEnv} [env]
+ */
+function measure(script, env) {
   const marks = JSON.parse(
     execFileSync(process.execPath, ['--input-type=module', '--eval', script], {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, ...env },
     }),
   );
   return [...phases.map((_, i) => marks[i + 1] - marks[i]), marks.at(-1) - marks[0]];
@@ -76,22 +81,22 @@ const median = (samples) => samples.toSorted((a, b) => a - b)[samples.length >> 
 
 const models = join(testData(), 'models');
 const peer = resolvePeer();
+const script = ours(
+  pathToFileURL(join(root, 'dist', 'index.js')).href,
+  join(models, 'tflite', 'coral', 'tf2_mobilenet_v2_1.0_224_ptq.tflite'),
+);
 const programs = [
-  {
-    name: 'octensor',
-    script: ours(
-      pathToFileURL(join(root, 'dist', 'index.js')).href,
-      join(models, 'tflite', 'coral', 'tf2_mobilenet_v2_1.0_224_ptq.tflite'),
-    ),
-  },
+  { name: 'octensor', script },
+  { name: 'octensor, compiling', script, env: { NODE_DISABLE_COMPILE_CACHE: '1' } },
   ...(peer
     ? [{ name: 'onnxruntime-node', script: theirs(peer, join(models, 'onnx', 'zoo_int8', 'mobilenetv2-12-int8.onnx')) }]
     : []),
 ];
+measure(script); // leaves its code behind
 /** @type {number[][][]} */
 const samples = programs.map(() => []);
 for (let i = 0; i < Number(values.processes); i++) {
-  for (const [p, { script }] of programs.entries()) samples[p]?.push(measure(script));
+  for (const [p, { script, env }] of programs.entries()) samples[p]?.push(measure(script, env));
 }
 const medians = samples.map((rows) =>
   [...phases, 'total'].map((_, phase) => median(rows.map((row) => row[phase] ?? Number.NaN))),
@@ -101,6 +106,6 @@ printTable(
   ['', ...phases, 'total'],
   [
     ...programs.map(({ name }, p) => [name, ...(medians[p] ?? []).map((ms) => ms.toFixed(1))]),
-    ...(peer ? [['ratio', ...(medians[0] ?? []).map((ms, i) => (ms / (medians[1]?.[i] ?? Number.NaN)).toFixed(2))]] : []),
+    ...(peer ? [['ratio', ...(medians[0] ?? []).map((ms, i) => (ms / (medians[2]?.[i] ?? Number.NaN)).toFixed(2))]] : []),
   ],
 );

@@ -1,13 +1,13 @@
 /**
  * Makes dist/ what users import: a few files instead of some two hundred, whose opening one by one would take most of the time from
- * `import 'octensor'` to a first result. What the entries share is in dist/chunks/, so that there is
- * one OctensorError for all. Types in dist/ come from tsc, and so do the modules in build/lib/, one for one, on which the tests
- * run: for everything below build/, `octensor` and `#lib/` mean those.
+ * `import 'octensor'` to a first result. dist/chunks/ has the library's code, as lib/chunk-loader.ts loads it, and what the entries
+ * share once, so that there is one OctensorError for all. Types in dist/ come from tsc, and so do the modules in build/lib/, one for
+ * one, on which the tests run: for everything below build/, `octensor` and `#lib/` mean those.
  */
 
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { build, transform } from 'esbuild';
 import { root } from './run.mjs';
 
@@ -61,30 +61,77 @@ const notice =
 /** CommonJS that became part of a file asks for Node's own modules. */
 const requireForBundled = `import { createRequire as octensorRequire } from 'node:module'; const require = octensorRequire(import.meta.url);`;
 
+/** @satisfies {import('esbuild').BuildOptions} */
+const common = {
+  bundle: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node20.19',
+  // The FlatBuffers reader becomes part of a file; what users install with the package is imported.
+  external: Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies }),
+  mainFields: ['module', 'main'],
+  minifyWhitespace: true,
+  minifySyntax: true,
+  logLevel: 'warning',
+};
+
 /**
+ * The library: CommonJS chunks, wrapped in the function that ChunkLoader (lib/chunk-loader.ts) calls, and a module for each entry that
+ * exports what its chunk does. esbuild splits ES modules only, so each chunk is made CommonJS after that.
  * @param {readonly string[]} entries
- * @param {boolean} isLibrary
  */
-async function bundle(entries, isLibrary) {
+async function bundleLibrary(entries) {
+  const sources = join(root, 'lib');
+  const { outputFiles, metafile } = await build({
+    ...common,
+    entryPoints: entries.map((name) => join(sources, `${name}.ts`)),
+    outdir: join(dist, 'chunks'),
+    entryNames: '[name]-[hash]',
+    chunkNames: '[name]-[hash]',
+    outExtension: { '.js': '.cjs' },
+    splitting: true,
+    plugins: [withoutUnused(true)],
+    absWorkingDir: root,
+    write: false,
+    metafile: true,
+  });
+  mkdirSync(join(dist, 'chunks'), { recursive: true });
+  for (const { path, text } of outputFiles) {
+    const { code } = await transform(text, {
+      format: 'cjs',
+      platform: 'node',
+      target: common.target,
+      supported: { 'dynamic-import': false },
+      define: { 'import.meta.url': 'moduleUrl' },
+      minifyWhitespace: true,
+      minifySyntax: true,
+    });
+    writeFileSync(path, `${notice}\n(function(module,exports,require,moduleUrl){${code}})`);
+  }
+  await build({ ...common, entryPoints: [join(sources, 'chunk-loader.ts')], outdir: dist, banner: { js: notice } });
+  for (const [chunk, { entryPoint, exports }] of Object.entries(metafile.outputs)) {
+    const name = entries.find((entry) => entryPoint === `lib/${entry}.ts`);
+    if (name === undefined) continue;
+    const loader = name.includes('/') ? '../chunk-loader.js' : './chunk-loader.js';
+    const code = `import{load}from'${loader}';export const{${exports.join(',')}}=load('${basename(chunk)}');\n`;
+    mkdirSync(dirname(join(dist, name)), { recursive: true });
+    writeFileSync(join(dist, `${name}.js`), `${notice}\n${code}`);
+  }
+}
+
+/**
+ * Programs of their own, a file each: their code would be in twice as many, were they bundled with the library.
+ * @param {readonly string[]} entries
+ */
+async function bundlePrograms(entries) {
   await build({
+    ...common,
     entryPoints: entries.map((name) => join(root, 'lib', `${name}.ts`)),
     outbase: join(root, 'lib'),
     outdir: dist,
-    chunkNames: 'chunks/[name]-[hash]',
-    bundle: true,
-    splitting: isLibrary,
-    plugins: [withoutUnused(isLibrary), reportAssets],
-    format: 'esm',
-    platform: 'node',
-    target: 'node20.19',
-    // The FlatBuffers reader becomes part of a file; what users install with the package is imported.
-    external: Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies }),
-    mainFields: ['module', 'main'],
-    banner: { js: isLibrary ? notice : `${notice}\n${requireForBundled}` },
-    minifyWhitespace: true,
-    minifySyntax: true,
-    minifyIdentifiers: !isLibrary, // stack traces of a library name its functions; the command prints one line
-    logLevel: 'warning',
+    plugins: [withoutUnused(false), reportAssets],
+    banner: { js: `${notice}\n${requireForBundled}` },
+    minifyIdentifiers: true, // the command prints one line, where stack traces of the library name its functions
   });
 }
 
@@ -103,16 +150,9 @@ function scopeOfModules() {
 
 mkdirSync(dist, { recursive: true });
 for (const name of readdirSync(dist, { recursive: true, encoding: 'utf8' })) {
-  if (name.endsWith('.js')) rmSync(join(dist, name));
+  if (/\.(js|cjs|cache)$/.test(name)) rmSync(join(dist, name));
 }
-await bundle(['index', 'gemm', 'qat/index', 'tfjs/index'], true);
-// Of the library, only the file in which esbuild looks for `require` needs one
-for (const name of readdirSync(join(dist, 'chunks'))) {
-  const file = join(dist, 'chunks', name);
-  const code = readFileSync(file, 'utf8');
-  if (code.includes('Dynamic require of')) writeFileSync(file, `${requireForBundled}\n${code}`);
-}
-// Processes of their own, which share nothing with a program that imports the package: were they bundled with it, its code would be
-// in twice as many files. The second one is what lib/cli/programs.ts starts.
-await bundle(['cli/index', 'cli/peers/onnxruntime-process'], false);
+await bundleLibrary(['index', 'gemm', 'qat/index', 'tfjs/index']);
+// The second one is what lib/cli/programs.ts starts
+await bundlePrograms(['cli/index', 'cli/peers/onnxruntime-process']);
 scopeOfModules();

@@ -32,7 +32,7 @@ for (let seed = 1; seed <= seeds; seed++) {
     const key = keyOf(run);
     if (store.has(key, seed)) continue;
     const before = tf.memory().numTensors;
-    const same = chosen.find((other) => contentOf(other) === contentOf(run) && store.has(keyOf(other), seed));
+    const same = allRuns.find((other) => contentOf(other) === contentOf(run) && store.has(keyOf(other), seed));
     const result = same === undefined ? await measure(run, float, seed) : store.get(keyOf(same), seed);
     store.add({ ...result, key, seed, scheme: run.scheme, bits: bitsText(run), group: run.group ?? 'main' });
     console.log(

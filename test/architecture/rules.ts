@@ -11,6 +11,8 @@ export interface Layer {
 
 /** Siblings (formats and passes, say) do not know each other. A layer may be empty. */
 export const layers: Readonly<Record<string, Layer>> = {
+  // Runs before all of them, in dist/ alone, and knows none.
+  loader: { files: ['chunk-loader.ts'], above: [] },
   base: { files: ['errors.ts', 'isa.ts', 'rounding.ts', 'float16.ts', 'typed-array.ts'], above: [] },
   params: { files: ['quant/qparams.ts', 'quant/requant.ts'], above: ['base'] },
   // Tensors quantize themselves.

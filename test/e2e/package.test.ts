@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type TestFn } from 'ava';
 import { publint } from 'publint';
@@ -24,7 +24,7 @@ installedTest.after.always((t) => {
 installedTest.serial('the tarball holds what users need and nothing else', (t) => {
   const paths = t.context.packed.files.map(({ path }) => path);
   const wanted =
-    /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|dist\/.+\.(js|d\.ts)|prebuilds\/[a-z0-9]+-[a-z0-9]+\/octensor[.a-z]*\.node)$/;
+    /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|dist\/.+\.(js|cjs|d\.ts)|prebuilds\/[a-z0-9]+-[a-z0-9]+\/octensor[.a-z]*\.node)$/;
   t.deepEqual(
     paths.filter((path) => !wanted.test(path)),
     [],
@@ -35,7 +35,7 @@ installedTest.serial('the tarball holds what users need and nothing else', (t) =
     (path) => path.startsWith('dist/') && !path.startsWith('dist/chunks/') && !existsSync(sourceOf(path)),
   );
   t.deepEqual(stale, []);
-  const modules = paths.filter((path) => path.endsWith('.js'));
+  const modules = paths.filter((path) => /\.c?js$/.test(path));
   t.true(modules.length < 40, `${modules.length} files to import`); // one for each source file takes ten times as long
 
   const { exports, bin } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
@@ -63,6 +63,20 @@ installedTest.serial('without a compiler it multiplies natively', async (t) => {
   const { c, isa } = (await t.context.installation.evaluate(source)) as { c: number[]; isa: string[] };
   t.deepEqual(c, product);
   t.true(isa.includes('scalar'));
+});
+
+installedTest.serial('a first process leaves the code that it compiled to the next', async (t) => {
+  const chunks = join(t.context.installation.folder, 'node_modules', 'octensor', 'dist', 'chunks');
+  const caches = () => readdirSync(chunks).filter((name) => name.endsWith('.cache'));
+  for (const name of caches()) rmSync(join(chunks, name));
+  const results = [];
+  for (const _ of ['compiled', 'cached']) {
+    results.push(
+      await t.context.installation.evaluate(`${imports} ${multiply('native')} console.log(JSON.stringify([...c]));`),
+    );
+    t.true(caches().length > 0);
+  }
+  t.deepEqual(results, [product, product]);
 });
 
 installedTest.serial('both entries have types', async (t) => {
