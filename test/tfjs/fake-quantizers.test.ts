@@ -107,10 +107,15 @@ test.serial("adam's weights are those of tfjs, to the bit", async (t) => {
   t.deepEqual(await weightsAfter(() => adam(0.01)), await weightsAfter(() => tf.train.adam(0.01)));
 });
 
-test.serial("adam's steps are relative to the size of a quantizer's weight", async (t) => {
+test.serial("adam's steps are relative to the size of a quantizer's weight below 1", async (t) => {
   const rate = 0.01;
-  const starts = { 'layer/quantizer_scale': [0.03, -0.04], 'layer/quantizer_low': [0, 0], 'layer/kernel': [0.03, -0.04] };
-  const sizes = [Math.hypot(0.03, 0.04) / Math.SQRT2, 1e-3, 1];
+  const starts = {
+    'layer/quantizer_scale': [0.03, -0.04],
+    'layer/quantizer_low': [0, 0],
+    'layer/quantizer_high': [5, 6],
+    'layer/kernel': [0.03, -0.04],
+  };
+  const sizes = [Math.hypot(0.03, 0.04) / Math.SQRT2, 1e-3, 1, 1];
   for (const backend of ['octensor', 'cpu']) {
     await tf.setBackend(backend);
     const variables = Object.entries(starts).map(([name, values]) => tf.variable(tf.tensor1d(values), true, name));

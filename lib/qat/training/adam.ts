@@ -4,8 +4,8 @@ import { fused, hasFused } from '../fused.js';
 import { isQuantizerWeight } from '../layers/quantizer-state.js';
 
 const kernelName = 'OctensorAdam';
-/** Of the size that steps of a quantizer's weight are relative to: one that is 0 has to get away from there. */
-const leastSize = 1e-3;
+/** Sizes that steps of a quantizer's weight are relative to: one that is 0 has to get away from there, and none takes longer steps. */
+const sizes = { least: 1e-3, most: 1 };
 
 /** What tfjs's Adam keeps to itself. */
 interface State {
@@ -83,14 +83,14 @@ function rateOf(variable: tf.Variable): number {
   if (!isQuantizerWeight(variable.name)) return 1;
   const values: Float32Array = variable.dataSync<'float32'>();
   const size = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) / values.length);
-  return Math.max(size, leastSize);
+  return Math.min(Math.max(size, sizes.least), sizes.most);
 }
 
 /**
  * `tf.train.adam`, to the bit for all weights of a model but those of quantizers: a step of Adam is about as long as the learning rate,
  * whatever the gradient, and scales and ends of ranges can be a thousandth of what weights are. Theirs is relative to their root mean
- * square (as Shazeer and Stern 2018, section 8, have it for all weights). Weights are float32, as all are that layers train. On a
- * backend without the kernel the operators of tfjs's own compute the same.
+ * square (as Shazeer and Stern 2018, section 8, have it for all weights), and no longer than the learning rate. Weights are float32, as
+ * all are that layers train. On a backend without the kernel the operators of tfjs's own compute the same.
  */
 export function adam(learningRate = 0.001, beta1 = 0.9, beta2 = 0.999, epsilon?: number): tf.AdamOptimizer {
   return new FusedAdam(learningRate, beta1, beta2, epsilon);
