@@ -28,6 +28,9 @@ const schemes = {
   DSQ: { scheme: 'dsq', weights: { ...perChannel, symmetric: false } },
 };
 
+/** Weights of one bit are -1 and 1: an affine grid, which has 0, would leave one of them. */
+const binaryDsq = { scheme: 'dsq', weights: perChannel };
+
 const settings = [
   { weights: 8, activations: 8 },
   { weights: 4, activations: 4 },
@@ -73,13 +76,13 @@ export const runs = [
   row('BWN', binary, { scheme: 'bwn' }),
   row('DoReFa', binary, schemes.DoReFa),
   row('LSQ', binary, schemes.LSQ),
-  row('DSQ', binary, schemes.DSQ),
+  row('DSQ', binary, binaryDsq),
   row('Deep Compression', binary, { scheme: 'deep-compression' }),
   row('post-training, least error', all, postTraining['post-training, least error'], { isTrained: false }),
   row('XNOR', all, { scheme: 'xnor' }),
   row('DoReFa', all, schemes.DoReFa),
   row('LSQ', all, schemes.LSQ),
-  row('DSQ', all, schemes.DSQ),
+  row('DSQ', all, binaryDsq),
 
   ...sides(
     'BatchNorm',
