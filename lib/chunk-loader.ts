@@ -47,7 +47,12 @@ export class ChunkLoader {
     const filename = fileURLToPath(new URL(name, this.#folder));
     const run = this.#compiled(filename).runInThisContext() as ChunkFunction;
     const require = (id: string) => (id.startsWith('./') ? this.load(id.slice(2)) : this.#require(id));
-    run(chunk, chunk.exports, require, pathToFileURL(filename).href);
+    try {
+      run(chunk, chunk.exports, require, pathToFileURL(filename).href);
+    } catch (error) {
+      this.#chunks.delete(name); // half a chunk is none
+      throw error;
+    }
     return chunk.exports;
   }
 

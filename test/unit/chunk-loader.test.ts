@@ -62,6 +62,14 @@ test('chunks require each other and modules, and run once', (t) => {
   folder.remove();
 });
 
+test('a chunk that throws throws again, and is not half there', (t) => {
+  const folder = makeFolder();
+  writeFileSync(join(folder.folder, 'entry.cjs'), `(function(module,exports){ exports.a = 1; throw new Error('no entry'); })`);
+  const loader = folder.makeLoader();
+  for (const _ of ['first', 'again']) t.throws(() => loader.load('entry.cjs'), { message: 'no entry' });
+  folder.remove();
+});
+
 test('the next process starts from the caches of the first', (t) => {
   const first = makeFolder();
   loaded(first).loader.save();
